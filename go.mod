@@ -1,0 +1,3 @@
+module rump
+
+go 1.26
