@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	kongcompletion "github.com/jotaen/kong-completion"
+)
+
+// cli is the command line: one field a subcommand, in the order help lists them.
+type cli struct {
+	Help    helpFlag    `help:"Show what a command does, its options and examples."`
+	Version versionFlag `help:"Show the version."`
+
+	Links linksCmd `cmd:"" help:"Make links of the historic names to this program."`
+	Man   manCmd   `cmd:"" help:"Print a manual page."`
+
+	Completion kongcompletion.Completion `cmd:"" help:"Print the shell code for tab completion (bash, zsh, fish)."`
+}
+
+// helpFlag is --help without the short -h, which is df's and newfs's.
+type helpFlag bool
+
+// BeforeReset prints the help of the selected command and ends.
+func (helpFlag) BeforeReset(ctx *kong.Context) error {
+	if err := ctx.PrintUsage(false); err != nil {
+		return err
+	}
+	ctx.Kong.Exit(0)
+	return nil
+}
+
+type versionFlag bool
+
+// BeforeReset prints the version and ends.
+func (versionFlag) BeforeReset(ctx *kong.Context) error {
+	fmt.Fprintln(ctx.Stdout, "rump", version())
+	ctx.Kong.Exit(0)
+	return nil
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}
+
+// A usageCoder is a command whose usage errors end with another status than 1.
+type usageCoder interface{ usageCode() int }
+
+// stopped carries an exit status from deep inside kong to run.
+type stopped int
+
+// newParser builds the command line. Its output goes to e.
+func newParser(e *env, c *cli) (*kong.Kong, error) {
+	return kong.New(c,
+		kong.Name("rump"),
+		kong.Description("BSD kernel services in an ordinary process: mount, make, check and export BSD disks, without root."),
+		kong.NoDefaultHelp(),
+		kong.Writers(e.Stdout, e.Stderr),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100}),
+		kong.Exit(func(code int) { panic(stopped(code)) }),
+	)
+}
+
+// run executes one command line and returns its exit status.
+func run(ctx context.Context, e *env, argv []string) (code int) {
+	defer func() {
+		if s, ok := recover().(stopped); ok {
+			code = int(s)
+		}
+	}()
+	e.args = argv[1:]
+	args := e.args
+	e.prog = "rump"
+	if sub, ok := applets[filepath.Base(argv[0])]; ok {
+		e.prog = filepath.Base(argv[0])
+		args = append(strings.Fields(sub), args...)
+	}
+	var c cli
+	parser, err := newParser(e, &c)
+	if err != nil {
+		return e.report(err)
+	}
+	kongcompletion.Register(parser)
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	kctx, err := parser.Parse(args)
+	if err != nil {
+		return e.usage(parser, err)
+	}
+	if e.prog == "rump" {
+		e.prog = "rump " + commandName(kctx)
+	}
+	kctx.BindTo(ctx, (*context.Context)(nil))
+	return e.report(kctx.Run(e))
+}
+
+// usage reports a command line that makes no sense.
+func (e *env) usage(parser *kong.Kong, err error) int {
+	code := 1
+	var perr *kong.ParseError
+	if errors.As(err, &perr) {
+		if node := perr.Context.Selected(); node != nil {
+			if e.prog == "rump" {
+				e.prog = "rump " + commandName(perr.Context)
+			}
+			if u, ok := node.Target.Addr().Interface().(usageCoder); ok {
+				code = u.usageCode()
+			}
+		}
+	}
+	e.warn("%v", err)
+	fmt.Fprintf(e.Stderr, "Try '%s --help'.\n", e.prog)
+	return code
+}
+
+// commandName is the selected command without its arguments.
+func commandName(ctx *kong.Context) string {
+	var words []string
+	for _, p := range ctx.Path {
+		if p.Command != nil {
+			words = append(words, p.Command.Name)
+		}
+	}
+	return strings.Join(words, " ")
+}
