@@ -251,10 +251,12 @@ func (s *Super) encodeInode1(in *Inode, b []byte) {
 	o.PutUint16(b[i1Mode:], in.Mode)
 	o.PutUint16(b[i1Nlink:], uint16(in.Nlink))
 	if s.OldInodes() {
-		o.PutUint16(b[i1OldUID:], uint16(in.UID))
-		o.PutUint16(b[i1OldGID:], uint16(in.GID))
+		s.putOldID(b, i1OldUID, i1UID, in.UID)
+		s.putOldID(b, i1OldGID, i1GID, in.GID)
 	} else {
 		o.PutUint32(b[i1OldUID:], in.FreeLink)
+		o.PutUint32(b[i1UID:], in.UID)
+		o.PutUint32(b[i1GID:], in.GID)
 	}
 	o.PutUint64(b[i1Size:], uint64(in.Size))
 	s.putTime1(b[i1Atime:], in.Atime)
@@ -263,8 +265,6 @@ func (s *Super) encodeInode1(in *Inode, b []byte) {
 	o.PutUint32(b[i1Flags:], in.Flags)
 	o.PutUint32(b[i1Blocks:], uint32(in.Blocks))
 	o.PutUint32(b[i1Gen:], in.Gen)
-	o.PutUint32(b[i1UID:], in.UID)
-	o.PutUint32(b[i1GID:], in.GID)
 	o.PutUint64(b[i1ModRev:], in.ModRev)
 	if s.IsShortLink(in) {
 		copy(b[i1DB:i1Flags], in.Inline[:])
@@ -278,6 +278,15 @@ func (s *Super) encodeInode1(in *Inode, b []byte) {
 	}
 	if in.IsDevice() {
 		o.PutUint32(b[i1DB:], uint32(in.Rdev))
+	}
+}
+
+// putOldID stores an owner in its 16 bits at old, and in the 32 bits at wide that a 4.4BSD kernel keeps beside: those stay if
+// the 16 bits do not show a difference, for they may hold the upper half of an owner that was cut.
+func (s *Super) putOldID(b []byte, old, wide int, id uint32) {
+	s.Order.PutUint16(b[old:], uint16(id))
+	if id > 0xffff || uint16(s.Order.Uint32(b[wide:])) != uint16(id) {
+		s.Order.PutUint32(b[wide:], id)
 	}
 }
 
