@@ -2,7 +2,8 @@
 //
 // A disk may hold a master boot record whose slices hold labels of their own, a label without a boot record, or both.
 // [List] shows all of it in one view, [Read] only the labels, [Table.Resolve] follows what a person wrote as
-// `disk.img%DISKLABEL:e%`. [Label.Print], [Parse], [Label.Check] and [Place] are the parts of the disklabel command.
+// `disk.img%DISKLABEL:e%`. [Label.Text], [Parse], [Label.Check], [Write], [Delete], [Disktab] and [New] are what the
+// disklabel command is made of.
 //
 // Sources: NetBSD disklabel(5) and disklabel(8), OpenBSD disklabel(5), FreeBSD bsdlabel(8), and the layout that PC
 // firmware gave the master boot record. All numbers from a disk are checked before use; nothing read here can make

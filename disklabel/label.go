@@ -79,40 +79,38 @@ type Partition struct {
 const (
 	magic = 0x82564557
 
-	offMagic        = 0   // d_magic
-	offType         = 4   // d_type
-	offSubtype      = 6   // d_subtype
-	offTypename     = 8   // d_typename
-	offPackname     = 24  // d_packname
-	offSecSize      = 40  // d_secsize
-	offNSectors     = 44  // d_nsectors
-	offNTracks      = 48  // d_ntracks
-	offNCylinders   = 52  // d_ncylinders
-	offSecPerCyl    = 56  // d_secpercyl
-	offSecPerUnit   = 60  // d_secperunit
-	offSparesTrack  = 64  // d_sparespertrack
-	offSparesCyl    = 66  // d_sparespercyl
-	offACylinders   = 68  // d_acylinders
-	offRPM          = 72  // d_rpm
-	offInterleave   = 74  // d_interleave
-	offTrackSkew    = 76  // d_trackskew
-	offCylSkew      = 78  // d_cylskew
-	offHeadSwitch   = 80  // d_headswitch
-	offTrackSeek    = 84  // d_trkseek
-	offFlags        = 88  // d_flags
-	offDriveData    = 92  // d_drivedata
-	offSpare        = 112 // d_spare
-	offMagic2       = 132 // d_magic2
-	offChecksum     = 136 // d_checksum
-	offNPartitions  = 138 // d_npartitions
-	offBootSize     = 140 // d_bbsize
-	offSuperSize    = 144 // d_sbsize
-	headerSize      = 148
-	partitionSize   = 16
-	nameSize        = 16
-	maxPartitions   = 64 // more than any system has (OpenBSD: 52)
-	classicMax      = 16 // entries in the C structure that NetBSD's tools copy
-	nativeLabelSize = 408
+	offMagic       = 0   // d_magic
+	offType        = 4   // d_type
+	offSubtype     = 6   // d_subtype
+	offTypename    = 8   // d_typename
+	offPackname    = 24  // d_packname
+	offSecSize     = 40  // d_secsize
+	offNSectors    = 44  // d_nsectors
+	offNTracks     = 48  // d_ntracks
+	offNCylinders  = 52  // d_ncylinders
+	offSecPerCyl   = 56  // d_secpercyl
+	offSecPerUnit  = 60  // d_secperunit
+	offSparesTrack = 64  // d_sparespertrack
+	offSparesCyl   = 66  // d_sparespercyl
+	offACylinders  = 68  // d_acylinders
+	offRPM         = 72  // d_rpm
+	offInterleave  = 74  // d_interleave
+	offTrackSkew   = 76  // d_trackskew
+	offCylSkew     = 78  // d_cylskew
+	offHeadSwitch  = 80  // d_headswitch
+	offTrackSeek   = 84  // d_trkseek
+	offFlags       = 88  // d_flags
+	offDriveData   = 92  // d_drivedata
+	offSpare       = 112 // d_spare
+	offMagic2      = 132 // d_magic2
+	offChecksum    = 136 // d_checksum
+	offNPartitions = 138 // d_npartitions
+	offBootSize    = 140 // d_bbsize
+	offSuperSize   = 144 // d_sbsize
+	headerSize     = 148
+	partitionSize  = 16
+	nameSize       = 16
+	maxPartitions  = 64 // more than any system has (OpenBSD: 52)
 )
 
 // Fields of a partition entry.
@@ -130,6 +128,7 @@ const (
 	FlagRemovable = 0x01
 	FlagECC       = 0x02
 	FlagBadSect   = 0x04
+	FlagRAMDisk   = 0x08
 )
 
 // xor16 folds the 16-bit words of b. The order of a word's bytes does not matter to whether the result is zero.
@@ -205,7 +204,10 @@ func name16(b []byte) string {
 
 // Encode is the label's bytes in its order, header and NPartitions entries, with a fresh checksum: 148 + 16·n bytes.
 // It refuses what the shared layout cannot hold, so also every OpenBSD label of version 1, which is only read.
-func (l *Label) Encode() ([]byte, error) {
+func (l *Label) Encode() ([]byte, error) { return l.encode(int(l.NPartitions)) }
+
+// encode makes room for a number of entries that may exceed the declared one; those behind it are zero.
+func (l *Label) encode(room int) ([]byte, error) {
 	if l.Version != 0 {
 		return nil, fmt.Errorf("label: OpenBSD's version %d is read but not written", l.Version)
 	}
@@ -216,7 +218,7 @@ func (l *Label) Encode() ([]byte, error) {
 	if l.TotalSectors > 1<<32-1 {
 		return nil, fmt.Errorf("label: total sectors %d do not fit into 32 bits", l.TotalSectors)
 	}
-	b := make([]byte, headerSize+partitionSize*n)
+	b := make([]byte, headerSize+partitionSize*max(n, room))
 	l.encodeHeader(b)
 	for i := range min(n, len(l.Partitions)) {
 		p := l.Partitions[i]
