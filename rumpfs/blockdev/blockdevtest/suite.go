@@ -3,6 +3,7 @@ package blockdevtest
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -61,10 +62,9 @@ func Run(t *testing.T, open func(t testing.TB) blockdev.Device) {
 // fill makes bytes that differ from place to place and from seed to seed.
 func fill(n int, seed uint64) []byte {
 	p := make([]byte, n)
-	r := rand.New(rand.NewPCG(seed, 0))
-	for i := range p {
-		p[i] = byte(r.Uint32())
-	}
+	var key [32]byte
+	binary.LittleEndian.PutUint64(key[:], seed)
+	rand.NewChaCha8(key).Read(p)
 	return p
 }
 
@@ -203,7 +203,7 @@ func testModel(t *testing.T, d blockdev.Device) {
 	total := MinSize / s
 	for range 300 {
 		at := r.IntN(total)
-		n := 1 + r.IntN(min(total-at, 64))
+		n := 1 + r.IntN(min(total-at, 32<<10/s+1))
 		off := int64(at * s)
 		if r.IntN(2) == 0 {
 			p := fill(n*s, r.Uint64())
