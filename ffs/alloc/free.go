@@ -1,0 +1,81 @@
+package alloc
+
+import (
+	"syscall"
+
+	"rump/ffs/ondisk"
+)
+
+// Free takes back n fragments from at on: a part of one block, or any number of whole blocks. If one of them is free already, or
+// is part of the file system's own structures, the error is an *ondisk.CorruptError and nothing is changed.
+func (a *Allocator) Free(at ondisk.Frag, n int) error {
+	if a.readOnly {
+		return syscall.EROFS
+	}
+	s := a.s
+	frag, count := ondisk.Frag(s.Frag), ondisk.Frag(n)
+	isPart := n > 0 && s.ValidFrags(at, n)
+	isBlocks := n > 0 && at > 0 && at%frag == 0 && count%frag == 0 && at < s.Size && count <= s.Size-at
+	if !isPart && !isBlocks {
+		a.suspect.Store(true)
+		return &ondisk.CorruptError{What: "freed fragments make no block, from", Value: int64(at), Where: s.FragOffset(at)}
+	}
+	first, last := s.FragToCg(at), s.FragToCg(at+count-1)
+	if first == last {
+		return a.freeIn(first, at, n, true)
+	}
+	// The run goes on in the next group, whose first blocks hold data.
+	for _, change := range []bool{false, true} {
+		for cg := first; cg <= last; cg++ {
+			from, to := max(at, s.CgBase(cg)), min(at+count, s.CgBase(cg+1))
+			if err := a.freeIn(cg, from, int(to-from), change); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// freeIn frees n fragments that lie in group cg, or only looks whether that is possible.
+func (a *Allocator) freeIn(cg int, at ondisk.Frag, n int, change bool) error {
+	g, err := a.open(cg)
+	if err != nil {
+		return err
+	}
+	f := a.s.FragInCg(at)
+	if a.reserved(cg, at, ondisk.Frag(n)) {
+		defer g.release()
+		return g.refuse("freed, but the file system's own: fragment", f)
+	}
+	if a.lanes.anyFree(g.FreeMap(), f, f+n) {
+		defer g.release()
+		for !g.FragFree(f) {
+			f++
+		}
+		return g.refuse("freed, but free already: fragment", f)
+	}
+	if !change {
+		g.release()
+		return nil
+	}
+	g.commit(g.freeFrags(f, n))
+	return nil
+}
+
+// freeFrags frees n fragments in use from f on and returns the change of the summary.
+func (g *group) freeFrags(f, n int) (change ondisk.Summary) {
+	frag := int(g.a.s.Frag)
+	if n < frag {
+		change, _ = g.FreeFrags(f, n)
+		g.note(f)
+		return change
+	}
+	for i := f; i < f+n; i += frag {
+		c, _ := g.FreeBlock(i / frag)
+		change = change.Plus(c)
+	}
+	win := &g.st.win[frag]
+	win.widen(f >> 6)
+	win.widen((f + n - frag) >> 6)
+	return change
+}
