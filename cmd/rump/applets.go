@@ -11,7 +11,8 @@ import (
 
 // applets are the names under which people know a tool: the program's own name when it is called by a link, and the
 // subcommand that it then is.
-var applets = map[string]string{}
+var applets = map[string]string{
+	"fsck_ffs": "fsck"}
 
 // linksCmd makes the links.
 type linksCmd struct {

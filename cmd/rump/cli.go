@@ -17,6 +17,8 @@ type cli struct {
 	Help    helpFlag    `help:"Show what a command does, its options and examples."`
 	Version versionFlag `help:"Show the version."`
 
+	Info  infoCmd  `cmd:"" help:"Say what a file holds: slices, label, file systems, clean or not, and how to mount it."`
+	Fsck  fsckCmd  `cmd:"" help:"Check a Fast File System."`
 	Links linksCmd `cmd:"" help:"Make links of the historic names to this program."`
 	Man   manCmd   `cmd:"" help:"Print a manual page."`
 
