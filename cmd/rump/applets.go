@@ -12,7 +12,9 @@ import (
 // applets are the names under which people know a tool: the program's own name when it is called by a link, and the
 // subcommand that it then is.
 var applets = map[string]string{
-	"fsck_ffs": "fsck"}
+	"fsck_ffs": "fsck",
+	"newfs":    "newfs",
+}
 
 // linksCmd makes the links.
 type linksCmd struct {

@@ -19,6 +19,7 @@ type cli struct {
 
 	Info  infoCmd  `cmd:"" help:"Say what a file holds: slices, label, file systems, clean or not, and how to mount it."`
 	Fsck  fsckCmd  `cmd:"" help:"Check a Fast File System."`
+	Newfs newfsCmd `cmd:"" help:"Make an empty Fast File System."`
 	Links linksCmd `cmd:"" help:"Make links of the historic names to this program."`
 	Man   manCmd   `cmd:"" help:"Print a manual page."`
 
@@ -65,6 +66,7 @@ func newParser(e *env, c *cli) (*kong.Kong, error) {
 		kong.Name("rump"),
 		kong.Description("BSD kernel services in an ordinary process: mount, make, check and export BSD disks, without root."),
 		kong.NoDefaultHelp(),
+		kong.WithHyphenPrefixedParameters(true), // newfs -s -1m, as getopt has it
 		kong.Writers(e.Stdout, e.Stderr),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100}),
 		kong.Exit(func(code int) { panic(stopped(code)) }),
