@@ -30,7 +30,8 @@ import (
 	"rump/rumpfs/bcache"
 )
 
-// Options are what an Allocator may be told; the zero value is a writable volume with the clock and randomness of the host.
+// Options are what an Allocator may be told; the zero value is a writable volume with the clock and randomness of the host. The
+// functions are called from any goroutine.
 type Options struct {
 	Now      func() time.Time // nil: time.Now
 	Rand     func() uint32    // uniform; nil: the runtime's generator
@@ -78,8 +79,8 @@ type state struct {
 	win     [9]window // by length of a run in fragments
 }
 
-// New is an Allocator of the volume s in c, whose BlockSize is that of the volume. It reads the summary area; if the volume is
-// not clean and may be written, also all groups, because their counts may have gone ahead of the summary's.
+// New is an Allocator of the volume s in c, whose BlockSize is that of the volume. It reads the summary area; if the volume may
+// be written and is not clean, or its totals are not those of the summary, also all groups, because their counts have gone ahead.
 func New(s *ondisk.Super, c *bcache.Cache, o Options) (*Allocator, error) {
 	a := &Allocator{s: s, c: c, log: o.Log, now: o.Now, rand: o.Rand, flush: o.Flush, readOnly: o.ReadOnly, lanes: newLanes(int(s.Frag))}
 	if a.log == nil {
@@ -101,7 +102,7 @@ func New(s *ondisk.Super, c *bcache.Cache, o Options) (*Allocator, error) {
 	if err := a.readSummary(); err != nil {
 		return nil, err
 	}
-	if !o.ReadOnly && s.Clean&ondisk.CleanIs == 0 {
+	if !o.ReadOnly && (s.Clean&ondisk.CleanIs == 0 || a.Totals() != s.Total) {
 		a.visitAll()
 	}
 	return a, nil

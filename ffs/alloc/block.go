@@ -226,11 +226,9 @@ func (a *Allocator) Extend(at ondisk.Frag, have, want int, reserve bool) (bool, 
 		return false, err
 	}
 	f := s.FragInCg(at)
-	for i := range have {
-		if g.FragFree(f + i) {
-			defer g.release()
-			return false, g.refuse("free, but to be made longer: fragment", f+i)
-		}
+	if a.lanes.anyFree(g.FreeMap(), f, f+have) {
+		defer g.release()
+		return false, g.refuse("free, but to be made longer: fragment", f)
 	}
 	change, ok := g.TakeFrags(f+have, more)
 	if !ok {

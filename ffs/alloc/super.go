@@ -1,6 +1,8 @@
 package alloc
 
 import (
+	"syscall"
+
 	"rump/ffs/ondisk"
 	"rump/rumpfs/bcache"
 )
@@ -29,6 +31,9 @@ func (a *Allocator) Sync() error {
 // NetBSD shifts the mark, so that a crash turns 1, clean, to 2 and a second mount makes 4. FreeBSD takes anything but 0 for clean, so
 // on its volumes the mark is 0; the time of the mount changes too, which makes its journal one of an earlier life.
 func (a *Allocator) MarkInUse() error {
+	if a.readOnly {
+		return syscall.EROFS
+	}
 	a.superMu.Lock()
 	defer a.superMu.Unlock()
 	s := a.s

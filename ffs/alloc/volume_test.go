@@ -3,6 +3,7 @@ package alloc_test
 import (
 	"bytes"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -185,9 +186,12 @@ func mount(t testing.TB, s *ondisk.Super, dev blockdev.Device, o alloc.Options) 
 
 // testOptions has a clock and randomness that are the same each time.
 func testOptions(seed uint64) alloc.Options {
+	var mu sync.Mutex
 	return alloc.Options{
 		Now: func() time.Time { return time.Unix(1e9, 0) },
 		Rand: func() uint32 {
+			mu.Lock()
+			defer mu.Unlock()
 			seed = seed*6364136223846793005 + 1442695040888963407
 			return uint32(seed >> 33)
 		},
