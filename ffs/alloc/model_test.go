@@ -13,7 +13,10 @@ import (
 // model is the naive allocator: one byte for each fragment and inode, searched from the beginning.
 type model struct {
 	*volume
-	r      *rand.Rand
+	r       *rand.Rand
+	refused int // requests
+
+	drain  bool   // free more than is allocated
 	used   []bool // fragments
 	runs   []run
 	inodes []inode
@@ -81,6 +84,7 @@ func (m *model) full(err error, n int) {
 	if err != syscall.ENOSPC {
 		m.t.Fatalf("%d fragments: %v", n, err)
 	}
+	m.refused++
 	if most := m.longest(); most >= n {
 		m.t.Fatalf("no space for %d fragments, but %d are free inside a block", n, most)
 	}
@@ -103,7 +107,11 @@ func (m *model) pref() ondisk.Frag {
 func (m *model) step() {
 	m.t.Helper()
 	frag := int(m.s.Frag)
-	switch op := m.r.IntN(100); {
+	op := m.r.IntN(100)
+	if m.drain == (op%2 == 0) && m.r.IntN(2) == 0 {
+		op = map[bool]int{true: 60, false: 10}[m.drain]
+	}
+	switch {
 	case op < 15:
 		want := 1 + m.r.IntN(20)
 		at, got, err := m.Run(m.home(), m.pref(), want, true)
@@ -290,11 +298,15 @@ func TestModel(t *testing.T) {
 				s, dev := geo.make(t)
 				v := mount(t, s, dev, testOptions(seed))
 				m := newModel(v, rand.New(rand.NewPCG(seed, 7)))
-				for range batches {
+				for i := range batches {
+					m.drain = i%4 == 3 // before, it fills up
 					for range steps {
 						m.step()
 					}
 					m.compare()
+				}
+				if m.refused == 0 && !testing.Short() {
+					t.Error("the volume was never full")
 				}
 				m.remount()
 				m.step()
