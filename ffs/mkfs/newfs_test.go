@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"rump/ffs/fsck"
 	"rump/ffs/mkfs"
 	"rump/ffs/ondisk"
 	"rump/internal/endian"
@@ -317,7 +318,23 @@ func checkVolume(tb testing.TB, dev *blockdev.Memory) *ondisk.Super {
 	if total != s.Total {
 		tb.Fatalf("totals %+v, counted %+v", s.Total, total)
 	}
+	if s.MaxIno() < 1<<18 || s.Version == 2 && s.Ncg < 100 { // the rest takes long and is no different
+		checkClean(tb, dev, s.Apple)
+	}
 	return s
+}
+
+// checkClean holds a volume against the checker.
+func checkClean(tb testing.TB, dev blockdev.Device, apple bool) *fsck.Report {
+	tb.Helper()
+	r, err := fsck.Check(context.Background(), dev, fsck.Options{Force: true, Apple: apple})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, p := range r.Problems {
+		tb.Errorf("fsck: phase %d: %s", p.Phase, p.Text)
+	}
+	return r
 }
 
 // countGroup counts a group by its maps. That the maps are right where files and structures are is the checker's work.
