@@ -100,11 +100,43 @@ func (m *Memory) Discard(off, length int64) error {
 	m.all.RLock()
 	defer m.all.RUnlock()
 	end := off + length
-	for no := off / pageSize; no*pageSize < end; no++ {
-		lo, hi := max(off, no*pageSize), min(end, (no+1)*pageSize)
-		m.zero(no, int(lo-no*pageSize), int(hi-no*pageSize))
+	first, last := off/pageSize, end/pageSize // whole pages are first to last-1
+	if off%pageSize != 0 {
+		first++
+	}
+	if first > last {
+		m.zero(last, off, end) // inside one page
+		return nil
+	}
+	m.zero(first-1, off, first*pageSize)
+	m.zero(last, last*pageSize, end)
+	for i := range m.parts {
+		m.parts[i].drop(first, last)
 	}
 	return nil
+}
+
+// zero clears the bytes [off, end) of the device, which lie on one page.
+func (m *Memory) zero(no, off, end int64) {
+	if off == end {
+		return
+	}
+	part := m.part(no)
+	part.mu.Lock()
+	defer part.mu.Unlock()
+	if pg := m.ownPageLocked(part, no, true); pg != nil {
+		clear(pg.data[off-no*pageSize : end-no*pageSize])
+	}
+}
+
+// drop forgets the pages [first, last): those that exist are looked at, for there may be fewer of them.
+func (p *memoryPart) drop(first, last int64) {
+	if first == last {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	maps.DeleteFunc(p.pages, func(no int64, _ *page) bool { return no >= first && no < last })
 }
 
 // span cuts a transfer into pages: the page, the place in it, and the part of the caller's slice.
@@ -139,19 +171,6 @@ func (m *Memory) write(no int64, at int, p []byte) {
 	}
 }
 
-func (m *Memory) zero(no int64, lo, hi int) {
-	part := m.part(no)
-	part.mu.Lock()
-	defer part.mu.Unlock()
-	if lo == 0 && hi == pageSize {
-		delete(part.pages, no)
-		return
-	}
-	if pg := m.ownPageLocked(part, no, true); pg != nil {
-		clear(pg.data[lo:hi])
-	}
-}
-
 // ownPageLocked returns the page for writing, copied if it is shared. A missing one is made, unless zeros are all that
 // would be written to it; then nil. part.mu is held.
 func (m *Memory) ownPageLocked(part *memoryPart, no int64, zeros bool) *page {
@@ -175,7 +194,8 @@ func isZero(p []byte) bool { return bytes.Equal(p, zeroPage[:len(p)]) }
 
 var zeroPage [pageSize]byte // never changed
 
-// Snapshot returns an independent copy of the disk as it is between two transfers. It costs a few nanoseconds a page.
+// Snapshot returns an independent copy of the disk as it is between two transfers. It costs
+// about 40 ns for each page of 16 KiB that was ever written.
 func (m *Memory) Snapshot() *Memory {
 	m.all.Lock()
 	defer m.all.Unlock()
