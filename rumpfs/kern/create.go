@@ -16,13 +16,37 @@ const symlinkTargetMax = 1023 // bytes
 // symbolic link ENOENT if the target is empty, ENAMETOOLONG if it is longer than 1023 bytes; ENOENT in a removed
 // directory.
 func (d *Door) Create(ctx context.Context, cred *vfs.Cred, dir *Vnode, name string, a vfs.CreateAttr) (*Vnode, error) {
+	return d.create(ctx, cred, dir, name, a, func(a *vfs.CreateAttr, da *vfs.Attr) {
+		a.UID, a.GID = cred.UID, da.GID
+		if !cred.Superuser() && !cred.InGroup(a.GID) {
+			a.Mode &^= modeSetGID
+		}
+	})
+}
+
+// CreateOwned is Create by the superuser for somebody else, the way hosts do it: the new node belongs to the owner and the
+// group of a, but in a set-group-ID directory to that one's group; a directory made there is set-group-ID too.
+func (d *Door) CreateOwned(ctx context.Context, dir *Vnode, name string, a vfs.CreateAttr) (*Vnode, error) {
+	return d.create(ctx, vfs.Root, dir, name, a, func(a *vfs.CreateAttr, da *vfs.Attr) {
+		if da.Mode&modeSetGID == 0 {
+			return
+		}
+		a.GID = da.GID
+		if a.Kind == vfs.KindDir {
+			a.Mode |= modeSetGID
+		}
+	})
+}
+
+// create makes a new node; own decides whose it is, by the attributes of the directory.
+func (d *Door) create(ctx context.Context, cred *vfs.Cred, dir *Vnode, name string, a vfs.CreateAttr, own func(a *vfs.CreateAttr, da *vfs.Attr)) (*Vnode, error) {
 	if err := checkNew(dir, name); err != nil {
 		return nil, err
 	}
 	if err := checkCreate(&a); err != nil {
 		return nil, err
 	}
-	v, err := dir.create(ctx, cred, name, a)
+	v, err := dir.create(ctx, cred, name, a, own)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +109,7 @@ func (v *Vnode) absentLocked(ctx context.Context, cred *vfs.Cred, name string) (
 	return v.changeLocked(ctx, cred, false)
 }
 
-func (v *Vnode) create(ctx context.Context, cred *vfs.Cred, name string, a vfs.CreateAttr) (*Vnode, error) {
+func (v *Vnode) create(ctx context.Context, cred *vfs.Cred, name string, a vfs.CreateAttr, own func(a *vfs.CreateAttr, da *vfs.Attr)) (*Vnode, error) {
 	if err := v.lock(); err != nil {
 		return nil, err
 	}
@@ -97,10 +121,7 @@ func (v *Vnode) create(ctx context.Context, cred *vfs.Cred, name string, a vfs.C
 	if (a.Kind == vfs.KindChar || a.Kind == vfs.KindBlock) && !cred.Superuser() {
 		return nil, syscall.EPERM
 	}
-	a.UID, a.GID = cred.UID, da.GID
-	if !cred.Superuser() && !cred.InGroup(a.GID) {
-		a.Mode &^= modeSetGID
-	}
+	own(&a, &da)
 	v.m.numberMu.RLock()
 	defer v.m.numberMu.RUnlock()
 	n, err := v.dir.Create(ctx, cred, name, a)

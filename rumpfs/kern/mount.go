@@ -62,6 +62,9 @@ func (m *Mount) Index() uint32 { return m.index }
 // FS is the file system.
 func (m *Mount) FS() vfs.FS { return m.fs }
 
+// At is the directory that m is mounted on, borrowed; nil for the kernel's root.
+func (m *Mount) At() *Vnode { return m.at }
+
 // Options are those that it was mounted with.
 func (m *Mount) Options() MountOptions { return m.options }
 
