@@ -140,16 +140,24 @@ func (d DirBlock) Error(e Entry, fault DirFault) error {
 	return &CorruptError{What: "directory entry: " + string(fault) + ": record length", Value: int64(reclen), Where: int64(e.Off)}
 }
 
-// Find is the entry with this name, whiteouts included; ok is false if there is none before the end or the first fault.
+// Find is the entry with this name, whiteouts included. ok is false if there is none before the end, or before the first
+// record whose length is wrong; what the names of other entries look like does not matter.
 func (d DirBlock) Find(name []byte) (e Entry, ok bool) {
-	for off := 0; off < len(d.b); off += e.Len {
-		var fault DirFault
-		if e, fault = d.At(off); fault != "" {
+	for off := 0; off+offDirName <= len(d.b); {
+		b := d.b[off:]
+		reclen := int(d.order.Uint16(b[offDirReclen:]))
+		namlen := int(b[offDirNamlen])
+		if d.old {
+			namlen = int(d.order.Uint16(b[offDirType:]))
+		}
+		if reclen&3 != 0 || reclen > len(b) || DirSize(namlen) > reclen || namlen > MaxNameLen {
 			break
 		}
-		if e.Ino != 0 && bytes.Equal(e.Name, name) {
-			return e, true
+		if namlen == len(name) && string(b[offDirName:offDirName+namlen]) == string(name) && d.order.Uint32(b) != 0 {
+			e, fault := d.At(off)
+			return e, fault == ""
 		}
+		off += reclen
 	}
 	return Entry{}, false
 }

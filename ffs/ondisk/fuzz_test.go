@@ -53,35 +53,49 @@ func exercise(t *testing.T, s *ondisk.Super) {
 	}
 }
 
+// patch changes b as edits say: two bytes of offset, four bytes of content, and so on.
+func patch(b, edits []byte) {
+	for ; len(edits) >= 6; edits = edits[6:] {
+		at := int(edits[0])<<8 | int(edits[1])
+		copy(b[at%len(b):], edits[2:6])
+	}
+}
+
 func FuzzSuper(f *testing.F) {
+	var bases [][]byte
 	for _, fl := range flavours {
-		f.Add(encoded(build(f, fl, 4096, 512, 3)), fl.version == 2)
-		f.Add(encoded(build(f, fl, 65536, 8192, 2)), fl.version == 2)
+		bases = append(bases, encoded(build(f, fl, 4096, 512, 3)), encoded(build(f, fl, 65536, 65536, 2)))
 	}
 	for _, name := range []string{"appleufs-be", "quota2-ufs1-be", "wapbl-kill-be"} {
 		img := golden(f, name, ondisk.LocUFS2+ondisk.SuperArea)
-		s := find(f, img)
-		f.Add(img[s.Location:][:ondisk.SuperArea], s.Version == 2)
+		bases = append(bases, img[find(f, img).Location:][:ondisk.SuperArea])
 	}
-	f.Fuzz(func(t *testing.T, b []byte, high bool) {
-		loc := int64(ondisk.LocUFS1)
-		if high {
-			loc = ondisk.LocUFS2
+	for i := range bases {
+		f.Add(uint8(i), []byte{0, 44, 0, 0, 0, 9})     // fs_ncg
+		f.Add(uint8(i), []byte{4, 60, 0, 0, 1, 0})     // fs_size
+		f.Add(uint8(i), []byte{0, 188, 0, 1, 0, 0})    // fs_fpg
+		f.Add(uint8(i), []byte{5, 36, 0xff, 0, 0, 16}) // fs_contigsumsize
+	}
+	f.Fuzz(func(t *testing.T, kind uint8, edits []byte) {
+		b := bytes.Clone(bases[int(kind)%len(bases)])
+		patch(b, edits)
+		for _, loc := range ondisk.Locations() {
+			if s, err := ondisk.DecodeSuper(b, loc); err == nil {
+				exercise(t, s)
+			}
 		}
-		if s, err := ondisk.DecodeSuper(b, loc); err == nil {
+		if s, err := ondisk.DecodeBackup(b, 1<<20); err == nil {
 			exercise(t, s)
 		}
-		if s, err := ondisk.DecodeBackup(b, loc); err == nil {
-			exercise(t, s)
-		}
-		if _, _, err := ondisk.FindSuper(bytes.NewReader(b), int64(len(b))); err != nil && err.Error() == "" {
-			t.Fatal("an error without words")
+		if _, _, err := ondisk.FindSuper(bytes.NewReader(edits), int64(len(edits))); err == nil || err.Error() == "" {
+			t.Fatalf("%d bytes: %v", len(edits), err)
 		}
 	})
 }
 
 func FuzzGroup(f *testing.F) {
 	var supers []*ondisk.Super
+	var bases [][]byte
 	for _, fl := range flavours {
 		for _, frag := range []int32{1, 2, 8} {
 			s := build(f, fl, 8192, 8192/frag, 2)
@@ -90,44 +104,58 @@ func FuzzGroup(f *testing.F) {
 			if err != nil {
 				f.Fatal(err)
 			}
-			g.FreeBlock(3)
-			g.FreeInode(5, false)
-			f.Add(uint8(len(supers)), block)
-			supers = append(supers, s)
-		}
-	}
-	f.Fuzz(func(t *testing.T, kind uint8, b []byte) {
-		s := supers[int(kind)%len(supers)]
-		block := make([]byte, s.BSize)
-		copy(block, b)
-		for c := range 2 {
-			g, err := s.GroupIn(c, block)
-			if err != nil {
-				continue
-			}
-			_ = g.CheckCounts()
-			if i, ok := g.FindInode(g.InodeRotor()); ok {
-				g.TakeInode(i, true)
-			}
-			if blk, ok := g.FindBlock(g.Rotor() / int(s.Frag)); ok {
-				if _, ok := g.TakeBlock(blk); !ok {
-					t.Fatalf("block %d was found and cannot be taken", blk)
-				}
+			for blk := 3; blk < g.Blocks(); blk += 4 {
 				g.FreeBlock(blk)
 			}
-			for n := 1; n < int(s.Frag); n++ {
-				if at, ok := g.BestFrags(g.FragRotor(), n); ok {
-					if _, ok := g.TakeFrags(at, n); !ok {
-						t.Fatalf("fragments %d+%d were found and cannot be taken", at, n)
-					}
-				}
+			g.FreeFrags(0, 1)
+			g.FreeInode(5, false)
+			f.Add(uint8(len(supers)), []byte{0, 92, 0, 0, 0, 168})
+			f.Add(uint8(len(supers)), []byte{0, 96, 1, 0, 0, 0})
+			supers, bases = append(supers, s), append(bases, block)
+		}
+	}
+	f.Fuzz(func(t *testing.T, kind uint8, edits []byte) {
+		i := int(kind) % len(supers)
+		s, block := supers[i], bytes.Clone(bases[i])
+		patch(block, edits)
+		for c := range 2 {
+			if g, err := s.GroupIn(c, block); err == nil {
+				exerciseGroup(t, s, &g)
 			}
-			g.FindCluster(5, 3)
-			g.FreeFrags(g.Frags()-1, 1)
-			g.SetTime(5)
-			g.UpdateHash()
 		}
 	})
+}
+
+// exerciseGroup searches and allocates; what was found must be there to be taken.
+func exerciseGroup(t *testing.T, s *ondisk.Super, g *ondisk.Group) {
+	t.Helper()
+	_ = g.CheckCounts()
+	if i, ok := g.FindInode(g.InodeRotor()); ok {
+		if _, ok := g.TakeInode(i, true); !ok {
+			t.Fatalf("inode %d was found and cannot be taken", i)
+		}
+	}
+	if blk, ok := g.FindBlock(g.Rotor() / int(s.Frag)); ok {
+		if _, ok := g.TakeBlock(blk); !ok {
+			t.Fatalf("block %d was found and cannot be taken", blk)
+		}
+		g.FreeBlock(blk)
+	}
+	for n := 1; n < int(s.Frag); n++ {
+		if at, ok := g.BestFrags(g.FragRotor(), n); ok {
+			if _, ok := g.TakeFrags(at, n); !ok {
+				t.Fatalf("fragments %d+%d were found and cannot be taken", at, n)
+			}
+		}
+	}
+	if blk, ok := g.FindCluster(5, 3); ok && !(g.BlockFree(blk) && g.BlockFree(blk+1) && g.BlockFree(blk+2)) {
+		t.Fatalf("three blocks at %d are not free", blk)
+	}
+	g.FreeFrags(g.Frags()-1, 1)
+	g.ClearOldTables()
+	g.CountOldTables(g.Blocks() - 1)
+	g.SetTime(5)
+	g.UpdateHash()
 }
 
 func FuzzDirBlock(f *testing.F) {
