@@ -198,7 +198,7 @@ func (k *Kernel) detach(m *Mount, force bool) ([]*Mount, error) {
 		return nil, syscall.EINVAL
 	case m.at == nil:
 		return nil, syscall.EBUSY
-	case !force && m.busy():
+	case !force && m.referenced() > 0:
 		return nil, syscall.EBUSY
 	}
 	below := func(o *Mount) bool {
@@ -238,25 +238,41 @@ func (k *Kernel) detachLocked(m *Mount) {
 	k.mounts = slices.DeleteFunc(k.mounts, func(o *Mount) bool { return o == m })
 }
 
-// busy reports whether any vnode is referred to by anyone but the mount. nsMu is held, so no reference comes from
-// nowhere.
-func (m *Mount) busy() bool {
+// referenced counts the vnodes that are referred to by anyone but the mount. Only with nsMu held exclusively does no
+// reference come from nowhere meanwhile.
+func (m *Mount) referenced() (n int) {
 	for i := range m.cache.shards {
-		s := &m.cache.shards[i]
-		s.mu.RLock()
-		for _, v := range s.ring {
-			own := int64(0)
-			if v == m.root {
-				own = 1
-			}
-			if v.refs.Load() > own {
-				s.mu.RUnlock()
-				return true
-			}
-		}
-		s.mu.RUnlock()
+		n += m.cache.shards[i].referenced(m.root)
 	}
-	return false
+	return n
+}
+
+func (s *shard) referenced(root *Vnode) (n int) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, v := range s.ring {
+		own := int64(0)
+		if v == root {
+			own = 1
+		}
+		if v.refs.Load() > own {
+			n++
+		}
+	}
+	return n
+}
+
+// Referenced counts the vnodes that somebody refers to, for finding leaks.
+func (k *Kernel) Referenced() (n int) {
+	k.nsMu.Lock()
+	defer k.nsMu.Unlock()
+	for _, m := range k.mounts {
+		n += m.referenced()
+		if m.at != nil && m.at.refs.Load() == 1 {
+			n-- // the mount on it
+		}
+	}
+	return n
 }
 
 // tearDown ends a mount that is out of the table.
