@@ -1,0 +1,173 @@
+package ffs
+
+import (
+	"context"
+	"hash/maphash"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"rump/ffs/alloc"
+	"rump/ffs/ondisk"
+	"rump/rumpfs/bcache"
+	"rump/rumpfs/blockdev"
+	"rump/rumpfs/vfs"
+)
+
+const errGeometry = syscall.EINVAL
+
+// An FS is a mounted Fast File System.
+type FS struct {
+	// Immutable after Mount.
+	dev      blockdev.Device
+	s        *ondisk.Super // geometry; what changes of it belongs to alloc
+	cache    *bcache.Cache
+	alloc    *alloc.Allocator // nil if readOnly
+	o        Options
+	log      *slog.Logger
+	sector   int64
+	readOnly bool
+	degraded string
+	warnings []string
+	xattrs   bool // any inode may get extended attributes
+
+	inited []atomic.Int32 // by cylinder group: inodes below this index are known to have been written (UFS2)
+	quota  *quota
+	hashes dirHashes
+	bounce sync.Pool // of *[]byte, bounceSize long
+}
+
+var (
+	_ vfs.FS       = (*FS)(nil)
+	_ vfs.HandleFS = (*FS)(nil)
+)
+
+func newFS(dev blockdev.Device, s *ondisk.Super, cache *bcache.Cache, o Options) *FS {
+	fs := &FS{
+		dev: dev, s: s, cache: cache, o: o, log: o.Log, sector: int64(dev.SectorSize()), readOnly: o.ReadOnly,
+		xattrs: volumeHasXattrs(s), inited: make([]atomic.Int32, s.Ncg),
+	}
+	fs.hashes = dirHashes{seed: maphash.MakeSeed(), size: map[*dir]int64{}}
+	fs.bounce.New = func() any { b := make([]byte, bounceSize); return &b }
+	return fs
+}
+
+// Type is "ffs".
+func (fs *FS) Type() string { return "ffs" }
+
+// Root is inode 2.
+func (fs *FS) Root() vfs.Ino { return vfs.Ino(ondisk.RootIno) }
+
+// ReadOnly reports that nothing can be changed.
+func (fs *FS) ReadOnly() bool { return fs.readOnly }
+
+// Degraded says why the mount is read-only although read-write was asked for; "" if it is not.
+func (fs *FS) Degraded() string { return fs.degraded }
+
+// Warnings is what a person should know about the mount, a line each.
+func (fs *FS) Warnings() []string { return fs.warnings }
+
+// Super describes the volume. What changes of it (totals, times, clean flag) is stale.
+func (fs *FS) Super() *ondisk.Super { return fs.s }
+
+// Generation is the inode's generation number.
+func (fs *FS) Generation(n vfs.Node) uint32 {
+	if n, ok := n.(interface{ base() *inode }); ok {
+		return n.base().di.Gen
+	}
+	return 0
+}
+
+// Statfs counts space in fragments.
+func (fs *FS) Statfs(ctx context.Context) (vfs.Statfs, error) {
+	s := fs.s
+	t := fs.totals()
+	free := t.FreeBlocks*int64(s.Frag) + t.FreeFrags
+	reserve := int64(s.DSize) * int64(s.MinFree) / 100
+	return vfs.Statfs{
+		BlockSize:   uint32(s.BSize),
+		FragSize:    uint32(s.FSize),
+		Blocks:      uint64(max(0, s.DSize)),
+		BlocksFree:  uint64(max(0, free)),
+		BlocksAvail: free - reserve,
+		Files:       uint64(s.MaxIno() - ondisk.RootIno),
+		FilesFree:   uint64(max(0, t.FreeInodes)),
+		NameMax:     ondisk.MaxNameLen,
+		FSID:        [2]uint32{uint32(s.ID[0]), uint32(s.ID[1])},
+		From:        fs.o.From,
+		ReadOnly:    fs.readOnly,
+	}, nil
+}
+
+// totals is what is free now.
+func (fs *FS) totals() ondisk.Totals {
+	if fs.alloc == nil {
+		return fs.s.Total
+	}
+	return fs.alloc.Totals()
+}
+
+// Sync writes everything that is dirty, access times of live nodes excepted: those are written with the node.
+func (fs *FS) Sync(ctx context.Context, wait bool) error {
+	if fs.readOnly {
+		return nil
+	}
+	if err := fs.writeBack(); err != nil {
+		return err
+	}
+	if wait {
+		return fs.dev.Flush()
+	}
+	return nil
+}
+
+// writeBack hands everything dirty to the disk.
+func (fs *FS) writeBack() error {
+	err := fs.quota.write()
+	if serr := fs.alloc.Sync(); err == nil {
+		err = serr
+	}
+	if ferr := fs.cache.Flush(); err == nil {
+		err = ferr
+	}
+	return err
+}
+
+// Unmount writes everything and, if all of it is durable and the volume was clean before, marks it clean.
+func (fs *FS) Unmount(ctx context.Context) error {
+	var err error
+	if !fs.readOnly {
+		err = fs.finish()
+	}
+	if cerr := fs.cache.Close(); err == nil {
+		err = cerr
+	}
+	if cerr := fs.dev.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+func (fs *FS) finish() error {
+	if err := fs.writeBack(); err != nil {
+		return err
+	}
+	if err := fs.dev.Flush(); err != nil {
+		return err
+	}
+	if err := fs.alloc.MarkClean(); err != nil {
+		return err
+	}
+	return fs.dev.Flush()
+}
+
+// now is the time as an inode of this volume can hold it: UFS1 ends in 2038, and stays there.
+func (fs *FS) now() ondisk.Time {
+	t := fs.o.Now()
+	now := ondisk.Time{Sec: t.Unix(), Nsec: int32(t.Nanosecond())}
+	if fs.s.Version == 1 {
+		now.Sec = min(max(now.Sec, minSec1), maxSec1)
+	}
+	return now
+}

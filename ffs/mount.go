@@ -1,0 +1,160 @@
+package ffs
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"rump/ffs/alloc"
+	"rump/ffs/ondisk"
+	"rump/rumpfs/bcache"
+	"rump/rumpfs/blockdev"
+	"rump/rumpfs/vfs"
+)
+
+// Options says how to mount. The zero value is an ordinary read-write mount.
+type Options struct {
+	ReadOnly   bool
+	Async      bool   // no ordered writes: fast, and a crash may cost the file system
+	NoAtime    bool   // reading leaves access times alone
+	Force      bool   // read-write although the volume is not clean
+	Budget     int64  // bytes of metadata buffers; 0: the cache's default
+	MountPoint string // recorded in the superblock (fs_fsmnt)
+	From       string // what Statfs calls the disk
+	Now        func() time.Time
+	Rand       func() uint32
+	Log        *slog.Logger
+}
+
+// A MountError says why a volume cannot be mounted at all. It unwraps to the cause.
+type MountError struct {
+	What string
+	Err  error
+}
+
+func (e *MountError) Error() string { return e.What + ": " + e.Err.Error() }
+
+// Unwrap is the cause.
+func (e *MountError) Unwrap() error { return e.Err }
+
+// Mount opens the file system on dev, which belongs to the FS from then on if no error is returned. A mount that fails or is
+// read-only writes nothing. What is not safe to write is mounted read-only, with the reason in Degraded.
+func Mount(ctx context.Context, dev blockdev.Device, o Options) (*FS, error) {
+	o.defaults()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s, _, err := ondisk.FindSuper(dev, dev.Size())
+	if err != nil {
+		return nil, err
+	}
+	_, s.Apple = ondisk.ReadAppleLabel(dev, dev.Size())
+	if err := s.CheckDevice(dev.Size()); err != nil {
+		return nil, err
+	}
+	if int64(s.FSize)%int64(dev.SectorSize()) != 0 {
+		return nil, fmt.Errorf("superblock: fragments of %d bytes on a disk with sectors of %d: %w", s.FSize, dev.SectorSize(), errGeometry)
+	}
+	cache, err := bcache.New(dev, bcache.Options{BlockSize: int(s.BSize), Budget: o.Budget, Async: o.Async, Log: o.Log})
+	if err != nil {
+		return nil, err
+	}
+	fs := newFS(dev, s, cache, o)
+	fs.decideMode()
+	if err := fs.checkRoot(ctx); err != nil {
+		return nil, &MountError{"root directory", err}
+	}
+	if fs.readOnly {
+		return fs, nil
+	}
+	if err := fs.startWriting(); err != nil {
+		return nil, err
+	}
+	return fs, nil
+}
+
+func (o *Options) defaults() {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Uint32
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+}
+
+// decideMode makes the mount read-only if it must be, and says why if that was not asked for.
+func (fs *FS) decideMode() {
+	if fs.readOnly {
+		return
+	}
+	why := WriteHazard(fs.s, fs.o.Force)
+	if why == "" && fs.dev.ReadOnly() {
+		why = "the disk is read-only"
+	}
+	if why != "" {
+		fs.degrade(why)
+	} else if fs.o.Force && fs.s.Clean&ondisk.CleanIs == 0 {
+		fs.warnings = append(fs.warnings, fmt.Sprintf("not clean (fs_clean=%#x), mounted read-write by force; run fsck", fs.s.Clean))
+	}
+}
+
+// degrade makes a mount read-only that was to be read-write.
+func (fs *FS) degrade(why string) {
+	fs.readOnly, fs.degraded = true, why
+	fs.warnings = append(fs.warnings, "mounted read-only: "+why)
+}
+
+// WriteHazard says why a volume must not be mounted read-write, with what to do about it, or "" if it may be. Force allows a volume that is
+// merely not clean.
+func WriteHazard(s *ondisk.Super, force bool) string {
+	switch why := s.WriteHazard(); {
+	case why != "":
+		return why
+	case !s.HashOK():
+		return "the superblock's check hash is wrong; run fsck"
+	case s.HasWAPBL():
+		return "its journal (WAPBL) has not been replayed"
+	case s.Clean&ondisk.CleanIs == 0 && !force:
+		return fmt.Sprintf("not clean (fs_clean=%#x); run fsck", s.Clean)
+	}
+	return ""
+}
+
+// checkRoot reads the root directory's first block: a mount that cannot do that is of no use.
+func (fs *FS) checkRoot(ctx context.Context) error {
+	n, err := fs.Node(ctx, vfs.Ino(ondisk.RootIno))
+	if err != nil {
+		return err
+	}
+	d, ok := n.(*dir)
+	if !ok {
+		return &vfs.CorruptError{What: "root inode: not a directory, inode", Where: int64(ondisk.RootIno)}
+	}
+	if ino, err := d.Lookup(ctx, "."); err != nil || ino != vfs.Ino(ondisk.RootIno) {
+		return &vfs.CorruptError{What: fmt.Sprintf("root directory: no \".\" (%v), inode", err), Where: int64(ondisk.RootIno)}
+	}
+	return nil
+}
+
+// startWriting brings the allocator up and marks the volume in use: the first write of a mount.
+func (fs *FS) startWriting() error {
+	a, err := alloc.New(fs.s, fs.cache, alloc.Options{Now: fs.o.Now, Rand: fs.o.Rand, Log: fs.o.Log})
+	if err != nil {
+		return err
+	}
+	fs.alloc = a
+	if fs.quota, err = fs.openQuota(); err != nil {
+		fs.alloc, fs.quota = nil, nil
+		fs.degrade(fmt.Sprintf("quotas: %v", err))
+		return nil
+	}
+	if fs.o.MountPoint != "" {
+		fs.s.MountPoint = fs.o.MountPoint
+	}
+	return fs.alloc.MarkInUse()
+}
