@@ -134,7 +134,11 @@ func TestGetRefuses(t *testing.T) {
 			}
 		}
 	}
-	get(t, c, 10*block, 1024).Release() // a short last block
+	b := get(t, c, 10*block, 1024) // a short last block
+	if len(b.Bytes()) != 1024 || cap(b.Bytes()) != 1024 {
+		t.Errorf("bytes: got %d of %d, want 1024: an append would spoil a neighbour", len(b.Bytes()), cap(b.Bytes()))
+	}
+	b.Release()
 	if st := c.Stats(); st.Blocks != 1 {
 		t.Errorf("blocks after refusals: got %d, want 1", st.Blocks)
 	}

@@ -101,6 +101,47 @@ func testConcurrent(t *testing.T, async bool) {
 	}
 }
 
+// TestConcurrentMerges lets several users flush long runs at once: merged writes must not get into each other's way.
+func TestConcurrentMerges(t *testing.T) {
+	const users, blocks, rounds = 4, 20, 60
+	m := blockdev.NewMemory(4 << 20)
+	c := newCache(t, m, bcache.Options{})
+	var wg sync.WaitGroup
+	for u := range users {
+		wg.Go(func() {
+			first := int64(u * 40 * block)
+			for n := range rounds {
+				for i := range int64(blocks) {
+					b, err := c.GetNew(first+i*block, block)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					fill(b.Bytes(), byte(u<<6|n))
+					b.Dirty(uint64(u+1), 0, block)
+					b.Release()
+				}
+				if err := c.FlushOwner(uint64(u + 1)); err != nil {
+					t.Error(err)
+					return
+				}
+				p := make([]byte, blocks*block)
+				if _, err := m.ReadAt(p, first); err != nil {
+					t.Error(err)
+					return
+				}
+				for i, v := range p {
+					if v != byte(u<<6|n) {
+						t.Errorf("user %d, round %d: byte %d on the disk is %#x, want %#x", u, n, i, v, byte(u<<6|n))
+						return
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
 // changeKind makes metadata of a fragment, changes it, frees it, and writes data there past the cache, which must stay.
 func changeKind(c *bcache.Cache, d blockdev.Device, off int64, v byte) error {
 	b, err := c.GetNew(off, 2*sector)

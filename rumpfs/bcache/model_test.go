@@ -2,6 +2,7 @@ package bcache_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math/rand/v2"
 	"testing"
 
@@ -135,6 +136,9 @@ func (m *model) writeAt(off, n int) {
 }
 
 func (m *model) scribble(p []byte) {
+	for ; len(p) >= 8; p = p[8:] {
+		binary.LittleEndian.PutUint64(p, m.r.Uint64())
+	}
 	for i := range p {
 		p[i] = byte(m.r.Uint32())
 	}
