@@ -2,6 +2,7 @@ package ondisk
 
 import (
 	"bytes"
+	"io"
 
 	"rump/internal/endian"
 )
@@ -30,6 +31,18 @@ type AppleLabel struct {
 	Time uint32 // seconds
 	Name string // 1 to 512 bytes without ':' and '/'
 	UUID uint64
+}
+
+// ReadAppleLabel looks for an Apple UFS label on a volume of size bytes; ok is false if there is none, or it cannot be read.
+func ReadAppleLabel(r io.ReaderAt, size int64) (l AppleLabel, ok bool) {
+	if size < AppleLabelOffset+AppleLabelSize {
+		return l, false
+	}
+	b := make([]byte, AppleLabelSize)
+	if n, _ := r.ReadAt(b, AppleLabelOffset); n < len(b) {
+		return l, false
+	}
+	return DecodeAppleLabel(b)
 }
 
 // DecodeAppleLabel decodes the AppleLabelSize bytes at AppleLabelOffset; ok is false if they are no label.

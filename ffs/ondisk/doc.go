@@ -6,5 +6,5 @@
 // block in place. What this package does not know in a block survives a change.
 //
 // A value that a decoder returned is safe: its sizes, shifts, offsets and counts were checked, so that the methods here
-// index and calculate without doubt. Nothing in this package locks or does I/O, except [FindSuper], which reads.
+// index and calculate without doubt. Nothing in this package locks, and only what is named Read or Find does I/O: it reads.
 package ondisk

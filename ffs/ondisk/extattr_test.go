@@ -91,6 +91,17 @@ func TestAppleLabel(t *testing.T) {
 		if !ok || l.Name != want {
 			t.Errorf("%s: %+v, %v", name, l, ok)
 		}
+		img := append(make([]byte, ondisk.AppleLabelOffset), b...)
+		if r, ok := ondisk.ReadAppleLabel(bytes.NewReader(img), int64(len(img))); !ok || r != l {
+			t.Errorf("%s: read %+v, %v", name, r, ok)
+		}
+		for _, n := range []int{0, ondisk.AppleLabelOffset, len(img) - 1} {
+			_, short := ondisk.ReadAppleLabel(bytes.NewReader(img), int64(n))
+			_, cut := ondisk.ReadAppleLabel(bytes.NewReader(img[:n]), int64(len(img)))
+			if short || cut {
+				t.Errorf("%s: read from a volume of %d bytes", name, n)
+			}
+		}
 		again := make([]byte, ondisk.AppleLabelSize)
 		l.Encode(again)
 		if i := diffAt(again, b); i >= 0 {

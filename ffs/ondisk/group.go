@@ -328,6 +328,22 @@ func (g *Group) InitedInodes() int {
 	return int(g.get(offCgInited))
 }
 
+// InitedInodesIn is [Group.InitedInodes] of a block whose header may be damaged otherwise, for whoever repairs it; ok is false,
+// and n is 0, if the number cannot be.
+func (s *Super) InitedInodesIn(block []byte) (n int, ok bool) {
+	if s.Version == 1 {
+		return int(s.Ipg), true
+	}
+	if len(block) < groupMapsOff {
+		return 0, false
+	}
+	v := int32(s.Order.Uint32(block[offCgInited:]))
+	if v < 0 || v > s.Ipg || v%s.Inopb != 0 {
+		return 0, false
+	}
+	return int(v), true
+}
+
 // SetInitedInodes changes InitedInodes; UFS1 has no such count.
 func (g *Group) SetInitedInodes(n int) {
 	if g.s.Version == 2 {

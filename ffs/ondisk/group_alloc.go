@@ -78,14 +78,19 @@ func (g *Group) SetBlockFree(blk int, free bool) {
 	}
 }
 
-// RunFree reports whether the n fragments from f on, inside one block, are free.
+// RunFree reports whether the n fragments from f on are free; never if they do not lie in one block.
 func (g *Group) RunFree(f, n int) bool {
-	return f+n <= g.frags && g.free[f>>3]>>(f&7)&(1<<n-1) == 1<<n-1
+	return g.inBlock(f, n) && g.free[f>>3]>>(f&7)&(1<<n-1) == 1<<n-1
+}
+
+// inBlock reports whether there are n fragments from f on, and in one block.
+func (g *Group) inBlock(f, n int) bool {
+	return f >= 0 && n > 0 && f+n <= g.frags && f&int(g.s.Frag-1)+n <= int(g.s.Frag)
 }
 
 // TakeBlock takes the whole block blk and counts it everywhere. ok is false, and nothing changed, if it is not free.
 func (g *Group) TakeBlock(blk int) (change Summary, ok bool) {
-	if blk >= g.blocks || !g.BlockFree(blk) {
+	if blk < 0 || blk >= g.blocks || !g.BlockFree(blk) {
 		return change, false
 	}
 	g.SetBlockFree(blk, false)
@@ -96,7 +101,7 @@ func (g *Group) TakeBlock(blk int) (change Summary, ok bool) {
 
 // FreeBlock frees the whole block blk and counts it everywhere. ok is false, and nothing changed, if a part was free.
 func (g *Group) FreeBlock(blk int) (change Summary, ok bool) {
-	if blk >= g.blocks || g.Pattern(blk) != 0 {
+	if blk < 0 || blk >= g.blocks || g.Pattern(blk) != 0 {
 		return change, false
 	}
 	g.SetBlockFree(blk, true)
@@ -105,8 +110,8 @@ func (g *Group) FreeBlock(blk int) (change Summary, ok bool) {
 	return g.count(Summary{FreeBlocks: 1}), true
 }
 
-// TakeFrags takes n fragments from f on, all in one block, and counts them everywhere; if their block was free as a whole
-// the rest of it becomes free fragments. ok is false, and nothing changed, if one is not free.
+// TakeFrags takes n fragments from f on and counts them everywhere; if their block was free as a whole the rest of it becomes
+// free fragments. ok is false, and nothing changed, if one is not free or they do not lie in one block.
 func (g *Group) TakeFrags(f, n int) (change Summary, ok bool) {
 	if !g.RunFree(f, n) {
 		return change, false
@@ -116,12 +121,15 @@ func (g *Group) TakeFrags(f, n int) (change Summary, ok bool) {
 	return g.count(g.repattern(blk, before, before&^run)), true
 }
 
-// FreeFrags frees n fragments from f on, all in one block, and counts them everywhere; if that makes their block free as
-// a whole it becomes a free block. ok is false, and nothing changed, if one is free already.
+// FreeFrags frees n fragments from f on and counts them everywhere; if that makes their block free as a whole it becomes
+// a free block. ok is false, and nothing changed, if one is free already or they do not lie in one block.
 func (g *Group) FreeFrags(f, n int) (change Summary, ok bool) {
+	if !g.inBlock(f, n) {
+		return change, false
+	}
 	blk, run := f>>g.s.FragShift, g.runMask(f, n)
 	before := g.Pattern(blk)
-	if f+n > g.frags || before&run != 0 {
+	if before&run != 0 {
 		return change, false
 	}
 	return g.count(g.repattern(blk, before, before|run)), true

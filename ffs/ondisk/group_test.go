@@ -202,10 +202,10 @@ func (m *model) step(t *testing.T, g *ondisk.Group, r *rand.Rand) string {
 		}
 	case op < 8:
 		f := r.IntN(len(m.free))
-		n := 1 + r.IntN(m.frag-f%m.frag)
+		n := 1 + r.IntN(m.frag) // which may leave the block, or the group
 		free := op < 6
 		what = fmt.Sprintf("fragments %d+%d free %v", f, n, free)
-		want = f+n <= len(m.free)
+		want = f+n <= len(m.free) && f%m.frag+n <= m.frag
 		for i := f; want && i < f+n; i++ {
 			want = m.free[i] != free
 		}

@@ -40,7 +40,7 @@ func (s *Super) ValidFrags(f Frag, n int) bool {
 	return f > 0 && f < s.Size && Frag(n) <= s.Size-f && int(f&Frag(s.Frag-1))+n <= int(s.Frag)
 }
 
-// InoToCg is the group of inode ino.
+// InoToCg is the group of inode ino, which is below MaxIno; so it is for all methods that take an inode number, but ValidIno.
 func (s *Super) InoToCg(ino Ino) int { return int(uint32(ino) / uint32(s.Ipg)) }
 
 // InoInCg is the index of inode ino in its group.

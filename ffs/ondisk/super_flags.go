@@ -57,6 +57,8 @@ func (s *Super) WriteHazard() string {
 		return "marked as needing fsck"
 	case s.HasSUJ() && !isClean:
 		return "journaled soft updates, and not clean"
+	case s.HasSUJ() && s.SUJFree != 0:
+		return fmt.Sprintf("journaled soft updates, and unreferenced inodes from %d on", s.SUJFree)
 	case s.HasGJournal() && !isClean:
 		return "gjournal, and not clean"
 	case s.HasSnapshots():

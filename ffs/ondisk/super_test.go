@@ -551,6 +551,11 @@ func TestFlagMeanings(t *testing.T) {
 		t.Errorf("snapshots: %q", s.WriteHazard())
 	}
 	s = fresh()
+	s.Flags, s.SUJFree = ondisk.FlagSUJ, 77
+	if s.WriteHazard() != "journaled soft updates, and unreferenced inodes from 77 on" {
+		t.Errorf("unreferenced inodes: %q", s.WriteHazard())
+	}
+	s = fresh()
 	s.Flags, s.CheckHashes = ondisk.FlagQuota2, ondisk.HashSuper|ondisk.HashDir
 	if s.WriteHazard() != "unknown check hashes 0x11" {
 		t.Errorf("hashes of directories: %q", s.WriteHazard())
