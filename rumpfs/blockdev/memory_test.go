@@ -81,6 +81,32 @@ func TestMemorySizes(t *testing.T) {
 	}
 }
 
+// TestLargeSectorsAreWhole: a sector larger than an ordinary page is one writer's or another's too.
+func TestLargeSectorsAreWhole(t *testing.T) {
+	const sector = 65536
+	m, err := blockdev.NewMemorySectors(2*sector, sector)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for v := range byte(2) {
+		wg.Go(func() {
+			p := bytes.Repeat([]byte{v + 1}, sector)
+			for range 300 {
+				if _, err := m.WriteAt(p, 0); err != nil {
+					t.Error(err)
+				}
+				got := make([]byte, sector)
+				if _, err := m.ReadAt(got, 0); err != nil || !bytes.Equal(got, bytes.Repeat(got[:1], sector)) {
+					t.Errorf("a sector of two writers, %v", err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
 // TestSnapshots: neither origin nor snapshot, nor a snapshot of either, sees what is written to another.
 func TestSnapshots(t *testing.T) {
 	const n = 40 << 10
