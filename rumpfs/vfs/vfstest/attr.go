@@ -3,6 +3,7 @@ package vfstest
 import (
 	"fmt"
 	"math"
+	"slices"
 	"syscall"
 	"time"
 
@@ -41,6 +42,14 @@ func testOwners(s *suite) {
 	}
 	type owner struct{ uid, gid uint32 }
 	owners := []owner{{0, 0}, {1, 2}, {1000, 100}, {65534, 65534}, {65535, 65536}, {1 << 20, 1 << 31}, {math.MaxUint32 - 1, math.MaxUint32 - 1}}
+	if limit := s.Features.OwnerMax; limit != 0 {
+		owners = slices.DeleteFunc(owners, func(o owner) bool { return o.uid > limit || o.gid > limit })
+		s.file("one")
+		for _, set := range []vfs.SetAttr{{Mask: vfs.SetUID, UID: limit + 1}, {Mask: vfs.SetGID, GID: limit + 1}} {
+			s.refused(s.SetAttr("one", set), "set an id that is too large", syscall.EINVAL)
+		}
+		s.ok(s.Remove("one"), "remove")
+	}
 	s.dir("d")
 	give := func(p string, o owner) {
 		s.Helper()

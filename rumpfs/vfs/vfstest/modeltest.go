@@ -46,7 +46,7 @@ func playAll(tree Tree, f Features, top string, ops []op) (pl *player, done int,
 	if err := tree.Make(top, vfs.CreateAttr{Kind: vfs.KindDir, Mode: 0o755}); err != nil {
 		return nil, 0, err
 	}
-	pl = &player{tree: tree, top: top, model: newModel(), group: f.BSDGroup}
+	pl = &player{tree: tree, top: top, model: newModel(), group: f.BSDGroup, within: f.Within, ownerMax: f.OwnerMax}
 	for i, o := range ops {
 		if err := pl.play(o); err != nil {
 			pl.close()

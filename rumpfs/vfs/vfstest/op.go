@@ -159,6 +159,9 @@ type player struct {
 	model *model
 	files [modelHandles]File
 	group bool // new nodes have their directory's group
+
+	within   bool   // as in Features
+	ownerMax uint32 // as in Features
 }
 
 // play plays one step and says where tree and model differ, if they do.
@@ -253,7 +256,11 @@ func (pl *player) onFile(f File, n *mnode, o op) error {
 			n.resize(end)
 		}
 		n.mtime = nil
-		return same(f.Allocate(int64(o.off), int64(o.n+1), keep), 0)
+		want := syscall.Errno(0)
+		if keep && pl.within && o.off+o.n+1 > len(n.data) {
+			want = syscall.EOPNOTSUPP
+		}
+		return same(f.Allocate(int64(o.off), int64(o.n+1), keep), want)
 	case opRead:
 		want := n.data[min(o.off, len(n.data)):min(o.off+o.n, len(n.data))]
 		buf := make([]byte, o.n)
@@ -351,6 +358,9 @@ func (pl *player) setAttr(o op) error {
 		set = vfs.SetAttr{Mask: vfs.SetUID | vfs.SetGID, UID: uint32(o.n), GID: uint32(o.off)}
 	case opTimes:
 		set = vfs.SetAttr{Mask: vfs.SetMtime, Mtime: vfs.Time{Sec: int64(o.n)}}
+	}
+	if want == 0 && pl.ownerMax != 0 && (set.UID > pl.ownerMax || set.GID > pl.ownerMax) {
+		want = syscall.EINVAL
 	}
 	if want == 0 && n.kind == vfs.KindSymlink && o.kind != opOwner {
 		return nil // not every tree can

@@ -75,6 +75,7 @@ type Mount struct {
 type Features struct {
 	Devices    bool   // device nodes can be made
 	Owners     bool   // nodes can be given to any user and group
+	OwnerMax   uint32 // largest id of a user or group, EINVAL above; 0: there is none
 	BSDGroup   bool   // a new node's group is its directory's
 	SymlinkMax int    // longest target, bytes; one byte more is refused with ENAMETOOLONG
 	LinkMax    int    // names that a file can have; one more is refused with EMLINK; 0 is not tested
@@ -86,6 +87,7 @@ type Features struct {
 	XattrMax   int    // largest value of an extended attribute, bytes; 0 if there are none
 	Holes      bool   // what was not written takes no space, and SeekHole finds it
 	Allocate   bool
+	Within     bool // Allocate inside a file only: EOPNOTSUPP if the size is kept and the range goes beyond
 	Punch      bool
 	FileMax    int64 // largest size of a file; 0 is not tested
 	Blocks     []int // sizes in bytes around which something happens: fragment, block, what an inode holds directly
