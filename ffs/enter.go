@@ -187,15 +187,11 @@ func (d *dir) erase(at place, name string) error {
 // redirect makes the entry at a place lead to another inode. That is on the disk on return.
 func (d *dir) redirect(at place, ino ondisk.Ino, t ondisk.DirType) error {
 	base := at.off &^ (d.unit() - 1)
-	err := d.change(base, func(u ondisk.DirBlock, _ *dirHash) error {
+	return d.change(base, func(u ondisk.DirBlock, _ *dirHash) error {
 		u.SetIno(int(at.off-base), ino)
 		u.SetType(int(at.off-base), t)
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	return d.touch()
 }
 
 // isEmpty reports whether a directory has only "." and "..".

@@ -117,6 +117,9 @@ func (m *move) over() error {
 		m.letGo()
 		return err
 	}
+	if err := m.to.touch(); err != nil {
+		return err
+	}
 	if victim.di.IsDir() {
 		if !m.newParent {
 			m.to.dropLink(1) // two ".." have become one
