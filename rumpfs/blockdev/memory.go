@@ -3,6 +3,7 @@ package blockdev
 import (
 	"bytes"
 	"maps"
+	"math/bits"
 	"sync"
 )
 
@@ -16,7 +17,8 @@ const (
 // Snapshots share pages with their origin until one of both writes them.
 type Memory struct {
 	geometry
-	page int64 // size of a page, in bytes
+	page  int64 // size of a page, in bytes: 1 << shift
+	shift uint
 
 	// all is held exclusively for a snapshot, shared by everything else.
 	all   sync.RWMutex
@@ -57,6 +59,7 @@ func NewMemorySectors(size int64, sector int) (*Memory, error) {
 		return nil, err
 	}
 	m := &Memory{geometry: geometry{max(size, 0) &^ int64(sector-1), sector}, page: int64(max(pageSize, sector)), owner: new(ownership)}
+	m.shift = uint(bits.TrailingZeros64(uint64(m.page)))
 	for i := range m.parts {
 		m.parts[i].pages = make(map[int64]*page)
 	}
@@ -101,8 +104,8 @@ func (m *Memory) Discard(off, length int64) error {
 	m.all.RLock()
 	defer m.all.RUnlock()
 	end := off + length
-	first, last := off/m.page, end/m.page // whole pages are first to last-1
-	if off%m.page != 0 {
+	first, last := off>>m.shift, end>>m.shift // whole pages are first to last-1
+	if off&(m.page-1) != 0 {
 		first++
 	}
 	if first > last {
@@ -143,7 +146,7 @@ func (p *memoryPart) drop(first, last int64) {
 // span cuts a transfer into pages: the page, the place in it, and the part of the caller's slice.
 func (m *Memory) span(off int64, length int, do func(no int64, at, lo, hi int)) {
 	for lo := 0; lo < length; {
-		no, at := (off+int64(lo))/m.page, int((off+int64(lo))%m.page)
+		no, at := (off+int64(lo))>>m.shift, int((off+int64(lo))&(m.page-1))
 		hi := min(length, lo+int(m.page)-at)
 		do(no, at, lo, hi)
 		lo = hi
@@ -200,7 +203,7 @@ var zeroPage [65536]byte // the largest there is; never changed
 func (m *Memory) Snapshot() *Memory {
 	m.all.Lock()
 	defer m.all.Unlock()
-	s := &Memory{geometry: m.geometry, page: m.page, owner: new(ownership)}
+	s := &Memory{geometry: m.geometry, page: m.page, shift: m.shift, owner: new(ownership)}
 	for i := range m.parts {
 		s.parts[i].pages = maps.Clone(m.parts[i].pages)
 	}
