@@ -6,6 +6,7 @@
 //
 // Locks, outermost first; indentation means: taken while holding the line above.
 //
+//	Mount.callMu             shared: Sync of a file system; exclusive: its Unmount
 //	Mount.renameMu           rename and rmdir: whoever locks two directories
 //	  Vnode.mu               the lock that vfs speaks of: directory before what it names; two directories: ancestor first
 //	                         or lower number first, but only under renameMu

@@ -91,24 +91,10 @@ func (k *Kernel) Root() *Vnode {
 // Sync writes what is dirty in every mount; with wait it returns once all of it is durable.
 func (k *Kernel) Sync(ctx context.Context, wait bool) error {
 	var errs []error
-	for _, m := range k.held() {
-		if !m.ReadOnly() {
-			errs = append(errs, m.fs.Sync(ctx, wait))
-		}
-		m.root.Unref()
+	for _, info := range k.Mounts() {
+		errs = append(errs, info.Mount.sync(ctx, wait))
 	}
 	return errors.Join(errs...)
-}
-
-// held returns every mount, each with a reference to its root so that it stays.
-func (k *Kernel) held() []*Mount {
-	k.nsMu.RLock()
-	defer k.nsMu.RUnlock()
-	ms := append([]*Mount(nil), k.mounts...)
-	for _, m := range ms {
-		m.root.Ref()
-	}
-	return ms
 }
 
 // Halt unmounts everything by force, the deepest first and the root last, and returns the errors of all file systems

@@ -166,9 +166,3 @@ func (m *Mount) loadByNumber(ctx context.Context, ino vfs.Ino) (*Vnode, error) {
 	}
 	return m.load(ctx, v)
 }
-
-func (m *Mount) gone() bool {
-	m.k.nsMu.RLock()
-	defer m.k.nsMu.RUnlock()
-	return m.detached
-}

@@ -34,6 +34,7 @@ type Mount struct {
 
 	renameMu sync.Mutex
 	numberMu sync.RWMutex
+	callMu   sync.RWMutex // shared: fs is called on behalf of no vnode; exclusive: it is being unmounted
 	cache    cache
 
 	detached bool // guarded by Kernel.nsMu: no longer in the mount table
@@ -277,12 +278,30 @@ func (k *Kernel) Referenced() (n int) {
 
 // tearDown ends a mount that is out of the table.
 func (m *Mount) tearDown(ctx context.Context) error {
-	err := m.empty(ctx)
-	err = errors.Join(err, m.fs.Unmount(ctx))
 	if m.at != nil {
-		m.at.Unref()
+		defer m.at.Unref()
 	}
-	return err
+	err := m.empty(ctx)
+	m.callMu.Lock()
+	defer m.callMu.Unlock()
+	return errors.Join(err, m.fs.Unmount(ctx))
+}
+
+// sync writes what is dirty, unless m is read-only or unmounted meanwhile.
+func (m *Mount) sync(ctx context.Context, wait bool) error {
+	m.callMu.RLock()
+	defer m.callMu.RUnlock()
+	if m.gone() || m.ReadOnly() {
+		return nil
+	}
+	return m.fs.Sync(ctx, wait)
+}
+
+// gone reports whether m is out of the table.
+func (m *Mount) gone() bool {
+	m.k.nsMu.RLock()
+	defer m.k.nsMu.RUnlock()
+	return m.detached
 }
 
 // empty reclaims every vnode, referred to or not. Nobody loads one by its number any more, and those who hold a

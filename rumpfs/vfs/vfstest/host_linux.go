@@ -296,7 +296,10 @@ func (f *hostFile) WriteAt(p []byte, off int64) (int, error) {
 	return total, nil
 }
 
-func (f *hostFile) Append(p []byte) (int, error) { return syscall.Write(f.end, p) }
+func (f *hostFile) Append(p []byte) (int, error) {
+	n, err := syscall.Write(f.end, p)
+	return max(n, 0), err
+}
 
 func (f *hostFile) Truncate(size int64) error { return syscall.Ftruncate(f.fd, size) }
 
