@@ -25,7 +25,8 @@ var sideways = map[string][]string{
 	"rump/rumpfs/kern": {"rump/rumpfs/rootfs"}, // a kernel boots with a root file system
 }
 
-// onlyImporter says which family alone may import an outside module.
+// onlyImporter says which family alone may import an outside module. golang.org/x/sys is what the standard library's syscall left out: those that talk to
+// the host in ways of their own have it.
 var onlyImporter = map[string]string{
 	"github.com/hanwen/go-fuse":         "rump/bridge",
 	"github.com/diskfs/go-diskfs":       "rump/diskfs",
@@ -37,7 +38,7 @@ var onlyImporter = map[string]string{
 	"golang.org/x/term":                 "rump/cmd/rump",
 	"golang.org/x/crypto":               "rump/cgd",
 	"lukechampine.com/adiantum":         "rump/cgd",
-	"golang.org/x/sys":                  "rump/hijack",
+	"golang.org/x/sys":                  "rump/bridge rump/hijack",
 	"gvisor.dev/gvisor":                 "rump/netstack",
 	"github.com/insomniacslk/dhcp":      "rump/netstack",
 }
@@ -95,7 +96,7 @@ func checkOutside(t *testing.T, pkg, family, imp string) {
 	t.Helper()
 	for module, owner := range onlyImporter {
 		if imp == module || strings.HasPrefix(imp, module+"/") {
-			if family != owner {
+			if !slices.Contains(strings.Fields(owner), family) {
 				t.Errorf("%s imports %s, whose one importer is %s", pkg, imp, owner)
 			}
 			return

@@ -17,11 +17,15 @@ type cli struct {
 	Help    helpFlag    `help:"Show what a command does, its options and examples."`
 	Version versionFlag `help:"Show the version."`
 
-	Info  infoCmd  `cmd:"" help:"Say what a file holds: slices, label, file systems, clean or not, and how to mount it."`
-	Fsck  fsckCmd  `cmd:"" help:"Check a Fast File System."`
-	Newfs newfsCmd `cmd:"" help:"Make an empty Fast File System."`
-	Links linksCmd `cmd:"" help:"Make links of the historic names to this program."`
-	Man   manCmd   `cmd:"" help:"Print a manual page."`
+	Demo   demoCmd   `cmd:"" help:"Make an image, mount it, copy a tree in, check it: the main job, end to end."`
+	Mount  mountCmd  `cmd:"" help:"Mount an image at a directory."`
+	Umount umountCmd `cmd:"" help:"Unmount a directory, and wait until the image is complete."`
+	Shell  shellCmd  `cmd:"" help:"Run a shell, or a command, that sees an image at /rump; needs no privilege."`
+	Info   infoCmd   `cmd:"" help:"Say what a file holds: slices, label, file systems, clean or not, and how to mount it."`
+	Fsck   fsckCmd   `cmd:"" help:"Check a Fast File System."`
+	Newfs  newfsCmd  `cmd:"" help:"Make an empty Fast File System."`
+	Links  linksCmd  `cmd:"" help:"Make links of the historic names to this program."`
+	Man    manCmd    `cmd:"" help:"Print a manual page."`
 
 	Completion kongcompletion.Completion `cmd:"" help:"Print the shell code for tab completion (bash, zsh, fish)."`
 }
@@ -80,8 +84,7 @@ func run(ctx context.Context, e *env, argv []string) (code int) {
 			code = int(s)
 		}
 	}()
-	e.args = argv[1:]
-	args := e.args
+	args := argv[1:]
 	e.prog = "rump"
 	if sub, ok := applets[filepath.Base(argv[0])]; ok {
 		e.prog = filepath.Base(argv[0])
@@ -96,6 +99,7 @@ func run(ctx context.Context, e *env, argv []string) (code int) {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
+	e.line = args
 	kctx, err := parser.Parse(args)
 	if err != nil {
 		return e.usage(parser, err)

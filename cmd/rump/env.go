@@ -20,7 +20,7 @@ type env struct {
 	Getenv         func(string) string
 
 	prog string   // the name that errors begin with
-	args []string // the arguments as they came, without the program's name
+	line []string // the command line: subcommand and arguments
 }
 
 // warn prints a line to standard error, in the form `name: message`.
