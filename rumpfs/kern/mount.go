@@ -60,6 +60,9 @@ type MountInfo struct {
 // Index is a small number that no other mount of the kernel has or had.
 func (m *Mount) Index() uint32 { return m.index }
 
+// Vnodes is how many vnodes are in memory.
+func (m *Mount) Vnodes() int { return int(m.cache.count.Load()) }
+
 // FS is the file system.
 func (m *Mount) FS() vfs.FS { return m.fs }
 
@@ -133,6 +136,7 @@ func (k *Kernel) Mount(ctx context.Context, at *Vnode, fs vfs.FS, o MountOptions
 		m.logReclaim(m.root.ino, m.empty(ctx))
 		return nil, err
 	}
+	k.coverChanged(ctx, at)
 	return m, nil
 }
 
@@ -180,9 +184,13 @@ func (k *Kernel) attach(m *Mount) error {
 // same.
 func (k *Kernel) Unmount(ctx context.Context, m *Mount, force bool) error {
 	victims, err := k.detach(m, force)
+	if err == syscall.EBUSY && k.letGo(ctx, m) {
+		victims, err = k.detach(m, force)
+	}
 	if err != nil {
 		return err
 	}
+	k.coverChanged(ctx, m.at)
 	var errs []error
 	for _, v := range victims {
 		errs = append(errs, v.tearDown(ctx))
