@@ -178,11 +178,14 @@ func (t *lockTable) tryRange(k *Kernel, w *lockWait, l heldLock, wait bool) (<-c
 		}
 		return t.changeLocked(), nil
 	}
-	left := carve(slices.Clone(t.ranges), l.owner, l.Start, l.End)
-	if left = merge(left, l); len(left) > maxLocks {
+	locks := t.ranges
+	if len(locks) >= maxLocks-2 { // one is split, one is added
+		locks = slices.Clone(locks)
+	}
+	if locks = merge(carve(locks, l.owner, l.Start, l.End), l); len(locks) > maxLocks {
 		return nil, syscall.ENOLCK
 	}
-	t.ranges = left
+	t.ranges = locks
 	t.wakeLocked()
 	return nil, nil
 }
