@@ -179,7 +179,8 @@ func (d *dir) ReadDir(ctx context.Context, at vfs.Cookie, fn func(vfs.DirEntry) 
 		if err != nil {
 			return err
 		}
-		for start := s.BlockOffset(lbn); base-start+d.unit() <= int64(n); base += d.unit() {
+		start := s.BlockOffset(lbn)
+		for end := min(int64(n), d.di.Size-start); base-start+d.unit() <= end; base += d.unit() { // its last fragment may reach further
 			if !d.list(s.DirBlockIn((*buf)[base-start:]), base, int64(at), fn) {
 				d.partial.Store(d.fs.o.Now().UnixNano())
 				return nil
