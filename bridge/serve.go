@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"errors"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
 
 	"rump/rumpfs/vfs"
 )
@@ -25,6 +27,8 @@ const (
 	maxWorkers   = 32
 	watchPeriod  = time.Millisecond
 	watchIdle    = 20 // periods without a request before the watch goes to sleep
+	settleMost   = 5 * time.Millisecond
+	settleStep   = 20 * time.Microsecond
 	bigTransfer  = 64 << 10
 	maxTransfer  = 1 << 20
 	requestSpace = maxTransfer + pageSize // the kernel wants room for the longest write and its header
@@ -188,7 +192,14 @@ func (w *crew) serve(c *call) {
 	}
 	c.begin(unique)
 	c.n = 0
+	if op == opStatfs {
+		w.settle()
+	}
 	err := c.handle(op)
+	if errors.Is(err, syscall.ENOSPC) && w.settle() {
+		c.n = 0
+		err = c.handle(op)
+	}
 	c.end()
 	if err == errNoReply {
 		return
@@ -201,6 +212,28 @@ func (w *crew) serve(c *call) {
 		c.debug(op, node, no)
 	}
 	c.send(unique, no)
+}
+
+// settle lets others serve what the kernel has ready, and reports whether there was anything. A file that has been removed
+// or closed gives up its space when the kernel forgets it, and it says so behind a request that asks for space.
+func (w *crew) settle() bool {
+	if !w.pending() {
+		return false
+	}
+	w.promote()
+	for end := time.Now().Add(settleMost); time.Now().Before(end); time.Sleep(settleStep) {
+		if w.reading.Load() > 0 && !w.pending() {
+			break
+		}
+	}
+	return true
+}
+
+// pending reports whether the kernel has something to read.
+func (w *crew) pending() bool {
+	p := []unix.PollFd{{Fd: int32(w.b.fd), Events: unix.POLLIN}}
+	n, err := unix.Poll(p, 0)
+	return err == nil && n == 1
 }
 
 // lasting reports whether a request is of a kind that others should not wait for.

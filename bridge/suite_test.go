@@ -1,0 +1,75 @@
+package bridge_test
+
+import (
+	"errors"
+	"syscall"
+	"testing"
+
+	"rump/bridge"
+	"rump/rumpfs/rootfs"
+	"rump/rumpfs/vfs/vfstest"
+)
+
+// features are those of a tree in memory as the host sees it.
+func features() vfstest.Features {
+	return vfstest.Features{
+		Devices:    true,
+		Owners:     true,
+		SymlinkMax: 1023,
+		TimeMin:    -1 << 31,
+		TimeMax:    1<<33 - 1,
+		TimeStep:   1,
+		XattrMax:   4096,
+		Holes:      true,
+		Allocate:   true,
+		Punch:      true,
+		Blocks:     []int{4096, 1 << 20},
+	}
+}
+
+// TestSuite runs the suite of all file systems through the host, in each mode of the bridge.
+func TestSuite(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		options bridge.Options
+	}{
+		{"plain", bridge.Options{}},
+		{"locks", bridge.Options{Locks: true}},
+		{"uncached", bridge.Options{EntryTimeout: -1, AttrTimeout: -1}},
+		{"as-caller", bridge.Options{AsCaller: true}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.name != "plain" && testing.Short() {
+				t.Skip("only the plain mode in short tests")
+			}
+			vfstest.Run(t, func(t testing.TB) vfstest.Mount { return suiteMount(t, c.options) })
+		})
+	}
+}
+
+func suiteMount(t testing.TB, o bridge.Options) vfstest.Mount {
+	m := mount(t, o)
+	return vfstest.Mount{
+		Tree:     vfstest.HostTree(m.dir),
+		Features: features(),
+		Remount: func(t testing.TB) vfstest.Tree {
+			err := m.bridge.Unmount()
+			if errors.Is(err, syscall.EBUSY) { // the suite keeps a file open
+				err = m.bridge.Detach()
+			}
+			if err != nil {
+				t.Fatalf("unmount: %v", err)
+			}
+			return vfstest.HostTree(mountKernel(t, m.kernel, o).dir)
+		},
+		ReadOnly: func(t testing.TB) vfstest.Tree {
+			o := o
+			o.ReadOnly = true
+			return vfstest.HostTree(mountKernel(t, m.kernel, o).dir)
+		},
+		Full: func(t testing.TB) vfstest.Tree {
+			k := boot(t, rootfs.Options{MaxBytes: 2 << 20, MaxInodes: 200})
+			return vfstest.HostTree(mountKernel(t, k, o).dir)
+		},
+	}
+}
