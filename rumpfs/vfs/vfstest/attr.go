@@ -192,6 +192,8 @@ func testTimeUpdates(s *suite) {
 		{"failing create", func() error { s.Make("d/g", vfs.CreateAttr{Kind: vfs.KindRegular}); return nil }, nil},
 		{"link", func() error { return s.Link("d/f", "e/h") }, []string{"e"}},
 		{"rename", func() error { return s.Rename("d/g", "e/g") }, []string{"d", "e"}},
+		{"create", func() error { return s.Make("d/g", vfs.CreateAttr{Kind: vfs.KindRegular}) }, []string{"d"}},
+		{"rename over another", func() error { return s.Rename("d/g", "e/g") }, []string{"d", "e"}},
 		{"rename over", func() error { return s.Rename("e/g", "e/h") }, []string{"e"}},
 		{"remove", func() error { return s.Remove("e/h") }, []string{"e"}},
 		{"mkdir", func() error { return s.Make("d/s", vfs.CreateAttr{Kind: vfs.KindDir}) }, []string{"d"}},
@@ -207,6 +209,66 @@ func testTimeUpdates(s *suite) {
 	for _, p := range []string{"d", "d/f", "d/l"} {
 		if c := s.stat(p).Ctime; !isNow(c) {
 			s.Errorf("change time of %s is %v, not now", p, c)
+		}
+	}
+}
+
+// testChangeTime: every change of a node moves its change time on.
+func testChangeTime(s *suite) {
+	if s.Features.TimeStep > 1000 {
+		s.Skip("times are too coarse")
+	}
+	s.dir("d", "d/sub", "e")
+	s.write("d/f", []byte("data"))
+	s.write("d/over", []byte("x"))
+	s.ok(s.Link("d/over", "d/left"), "link")
+	node := s.open("d/f")
+	defer node.Close()
+	set := func(mask vfs.SetMask) func() error {
+		return func() error {
+			return s.SetAttr("d/f", vfs.SetAttr{Mask: mask, Mode: 0o600, Size: 3, Mtime: old, Atime: old})
+		}
+	}
+	ctime := func() time.Time {
+		s.Helper()
+		a, err := node.Stat()
+		s.ok(err, "stat")
+		return time.Unix(a.Ctime.Sec, int64(a.Ctime.Nsec))
+	}
+	type step struct {
+		what string
+		do   func() error
+	}
+	steps := []step{
+		{"chmod", set(vfs.SetMode)},
+		{"truncate", set(vfs.SetSize)},
+		{"set times", set(vfs.SetMtime | vfs.SetAtime)},
+		{"write", func() error { _, err := node.WriteAt([]byte("w"), 0); return err }},
+		{"append", func() error { _, err := node.Append([]byte("w")); return err }},
+		{"truncate the open file", func() error { return node.Truncate(2) }},
+		{"link", func() error { return s.Link("d/f", "e/link") }},
+		{"remove of another name", func() error { return s.Remove("e/link") }},
+		{"link again", func() error { return s.Link("d/f", "e/link") }},
+		{"rename over another name", func() error { return s.Rename("d/over", "e/link") }},
+		{"remove", func() error { return s.Remove("d/f") }},
+	}
+	if s.Features.Owners {
+		steps = slices.Insert(steps, 0, step{"chown", func() error { return s.SetAttr("d/f", vfs.SetAttr{Mask: vfs.SetUID, UID: 7}) }})
+	}
+	for _, c := range steps {
+		before := ctime()
+		time.Sleep(12 * time.Millisecond) // the host's clock for files ticks every 4 ms, or 10
+		s.ok(c.do(), "%s", c.what)
+		if after := ctime(); !after.After(before) {
+			s.Errorf("%s: change time before %v, after %v", c.what, before, after)
+		}
+	}
+	for _, p := range []string{"d", "d/sub"} {
+		before := s.stat(p).Ctime
+		time.Sleep(12 * time.Millisecond)
+		s.ok(s.SetAttr(p, vfs.SetAttr{Mask: vfs.SetMode, Mode: 0o700}), "chmod %s", p)
+		if after := s.stat(p).Ctime; after == before {
+			s.Errorf("chmod of %s: change time stays %v", p, after)
 		}
 	}
 }

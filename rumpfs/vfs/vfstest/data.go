@@ -1,7 +1,6 @@
 package vfstest
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"syscall"
@@ -51,7 +50,7 @@ func (s *suite) readPieces(p string, want []byte) {
 	defer f.Close()
 	for _, off := range s.sizes() {
 		for _, n := range []int{0, 1, 100, len(want)} {
-			buf := bytes.Repeat([]byte{0xa5}, n)
+			buf := dirty(n)
 			got, err := f.ReadAt(buf, int64(off))
 			s.ok(err, "read of %d bytes at %d of %s", n, off, p)
 			rest := want[min(off, len(want)):]

@@ -194,7 +194,7 @@ func (pl *player) compareContent(n *mnode, p string) error {
 		if err != nil {
 			return err
 		}
-		buf := make([]byte, len(n.data)+1)
+		buf := dirty(len(n.data) + 1)
 		got, err := f.ReadAt(buf, 0)
 		if err == nil {
 			err = sameBytes(buf[:got], n.data)

@@ -263,7 +263,7 @@ func (pl *player) onFile(f File, n *mnode, o op) error {
 		return same(f.Allocate(int64(o.off), int64(o.n+1), keep), want)
 	case opRead:
 		want := n.data[min(o.off, len(n.data)):min(o.off+o.n, len(n.data))]
-		buf := make([]byte, o.n)
+		buf := dirty(o.n)
 		got, err := f.ReadAt(buf, int64(o.off))
 		if err := counted(got, err, len(want)); err != nil {
 			return err
@@ -340,7 +340,7 @@ func (pl *player) letGo(slot int) error {
 		return nil
 	}
 	pl.files[slot], pl.model.handles[slot] = nil, nil
-	buf := make([]byte, len(n.data)+1)
+	buf := dirty(len(n.data) + 1)
 	got, err := f.ReadAt(buf, 0)
 	if err == nil {
 		err = sameBytes(buf[:got], n.data)

@@ -48,6 +48,7 @@ func Run(t *testing.T, open func(t testing.TB) Mount) {
 		{"owners", testOwners},
 		{"times", testTimes},
 		{"time-updates", testTimeUpdates},
+		{"change-time", testChangeTime},
 		{"flags", testFlags},
 		{"xattr", testXattr},
 		{"statfs", testStatfs},
@@ -178,7 +179,7 @@ func (s *suite) contentOf(f File) []byte {
 	s.Helper()
 	a, err := f.Stat()
 	s.ok(err, "stat of an open file")
-	buf := make([]byte, a.Size+1)
+	buf := dirty(int(a.Size) + 1)
 	n, err := f.ReadAt(buf, 0)
 	s.ok(err, "read of %d bytes at 0", len(buf))
 	return buf[:n]
@@ -265,6 +266,9 @@ func pattern(seed uint64, n int) []byte {
 	rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(seed >> 16), 1}).Read(p)
 	return p
 }
+
+// dirty is a buffer to read into, which holds anything but zeros: holes must not be left to luck.
+func dirty(n int) []byte { return bytes.Repeat([]byte{0xa5}, n) }
 
 // sizes are the offsets around which something happens: none, one, and each of Features.Blocks and small multiples of it,
 // and one less and more.
