@@ -145,11 +145,11 @@ func TestAsCaller(t *testing.T) {
 
 func parent(dir string) string { return dir[:strings.LastIndexByte(dir, '/')] }
 
-// as runs a shell script as some user in a directory.
+// as runs a shell script as some user in a directory. The shell goes there itself: before a new process runs its program this
+// one is suspended, and could not answer.
 func as(t *testing.T, uid, gid uint32, script, dir string) {
 	t.Helper()
-	cmd := exec.Command("/bin/sh", "-c", script)
-	cmd.Dir = dir
+	cmd := exec.Command("/bin/sh", "-c", `cd "$0" && `+"\n"+script, dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: gid}}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("as %d:%d: %v\n%s", uid, gid, err, out)
