@@ -143,7 +143,7 @@ func (fs *FS) checkRoot(ctx context.Context) error {
 
 // startWriting brings the allocator up and marks the volume in use: the first write of a mount.
 func (fs *FS) startWriting() error {
-	a, err := alloc.New(fs.s, fs.cache, alloc.Options{Now: fs.o.Now, Rand: fs.o.Rand, Log: fs.o.Log})
+	a, err := alloc.New(fs.s, fs.cache, alloc.Options{Now: fs.o.Now, Rand: fs.o.Rand, Flush: fs.dev.Flush, Log: fs.o.Log})
 	if err != nil {
 		return err
 	}
