@@ -13,6 +13,13 @@ type dirInfo struct {
 	dotdot ondisk.Ino // what its ".." says; 0 if it has none, noFix if it cannot be told
 	first  ondisk.Frag
 	size   int64
+
+	name   string // by which directory nameIn leads here
+	nameIn ondisk.Ino
+	listed bool // names of the directories in it were noted
+
+	counted bool         // it was looked at although it is to be cleared
+	refs    []ondisk.Ino // and this is what its entries counted for
 }
 
 // noFix stands for a ".." that cannot be put right.
@@ -26,154 +33,158 @@ func newDirInfo(ino ondisk.Ino, d *ondisk.Inode) *dirInfo {
 	return info
 }
 
-// A dirVisitor sees one entry of a directory: block is the directory block it lies in, n its number from the start of the directory.
-type dirVisitor func(block ondisk.DirBlock, e ondisk.Entry) (more bool)
-
-// scanDir visits every entry of a directory, good or free. What cannot be an entry is told to corrupt and skipped up to the end of its directory
-// block; a hole is told to empty and ends the scan.
-func (c *checker) scanDir(ino ondisk.Ino, size int64, visit dirVisitor, corrupt, empty func()) error {
-	d, err := c.inode(ino)
-	if err != nil {
-		return err
-	}
-	d.Size = size
-	unit := int64(c.s.DirBlockSize())
-	want := ondisk.Block(0)
-	hole := false
-	err = c.walkBlocks(d, c.visitLimit(), func(at ondisk.Frag, n int, p place) (step, error) {
-		if p.lbn < 0 {
-			return goOn, nil
-		}
-		if c.outOfRange(at, n) {
-			return skip, nil
-		}
-		if p.level > 0 {
-			return goOn, nil
-		}
-		if p.lbn != want {
-			hole = true
-			return stop, nil
-		}
-		want++
-		b, err := c.read(at, n)
-		if err != nil {
-			return stop, err
-		}
-		for off := int64(0); off+unit <= int64(len(b)) && off < p.size; off += unit {
-			if !c.scanDirBlock(c.s.DirBlockIn(b[off:]), visit, corrupt) {
-				return stop, nil
-			}
-		}
-		return goOn, nil
-	})
-	if err == nil && empty != nil && (hole || c.s.BlockOffset(want) < size && c.stateOf(ino) != dirBad && !c.ended(want, size)) {
-		empty()
-	}
-	return err
+// A dirUnit is one directory block, which no entry crosses, in its place.
+type dirUnit struct {
+	ondisk.DirBlock
+	c   *checker
+	bl  *block
+	off int // where in the block it is
+	n   int // number from the start of the directory
 }
 
-// ended reports whether block want is the first behind the end of a file of size bytes.
-func (c *checker) ended(want ondisk.Block, size int64) bool {
-	return c.s.BlockOffset(want) >= size
+// save writes the unit if it has changed.
+func (u dirUnit) save() { u.c.save(u.bl) }
+
+// at is the entry at off; ok is false if it cannot be one.
+func (u dirUnit) at(off int) (e ondisk.Entry, ok bool) {
+	e, fault := u.At(off)
+	ok = fault == "" && (e.Ino == 0 || e.Type <= 15 && bytes.IndexByte(e.Name, '/') < 0)
+	return e, ok
 }
 
-// scanDirBlock visits the entries of one directory block; the rest of it is skipped from the first bad one on.
-func (c *checker) scanDirBlock(b ondisk.DirBlock, visit dirVisitor, corrupt func()) bool {
-	for off := 0; off < b.Len(); {
-		e, fault := b.At(off)
-		if fault == "" && e.Ino != 0 && (bytes.IndexByte(e.Name, '/') >= 0 || e.Type > 15) {
-			fault = ondisk.FaultName
+// entries visits the entries up to the first that cannot be one, and returns where that is; -1 if there is none.
+func (u dirUnit) entries(visit func(e ondisk.Entry) (more bool)) (fault int) {
+	for off := 0; off < u.Len(); {
+		e, ok := u.at(off)
+		if !ok {
+			return off
 		}
-		if fault != "" {
-			if corrupt != nil {
-				corrupt()
-			}
-			return true
-		}
-		if !visit(b, e) {
-			return false
+		if !visit(e) {
+			break
 		}
 		off += e.Len
 	}
-	return true
+	return -1
 }
 
-// nameIn finds the name of child in directory parent; "?" if there is none.
-func (c *checker) nameIn(parent, child ondisk.Ino) string {
-	name := "?"
-	c.find(parent, func(e ondisk.Entry) bool {
-		if e.Ino == child && string(e.Name) != "." && string(e.Name) != ".." {
-			name = string(e.Name)
-			return true
+// units visits the directory blocks of directory ino, as many as size bytes have. Blocks that a file cannot have are left out.
+func (c *checker) units(ino ondisk.Ino, size int64, visit func(u dirUnit) (more bool)) {
+	d := c.inode(ino)
+	d.Size = size
+	unit, n := c.s.DirBlockSize(), 0
+	c.walkBlocks(d, c.runsOf(ino), func(f ondisk.Frag, count int, p place) step {
+		switch {
+		case p.lbn < 0:
+			return goOn
+		case c.outOfRange(f, count):
+			return skip
+		case p.level > 0:
+			return goOn
 		}
-		return false
+		bl := c.block(f, count)
+		for off := 0; off+unit <= len(bl.b) && int64(off) < p.size; off += unit {
+			if !visit(dirUnit{c.s.DirBlockIn(bl.b[off:]), c, bl, off, n}) {
+				return stop
+			}
+			n++
+		}
+		return goOn
 	})
-	return name
 }
 
-// dotdotOf is what the ".." of a directory says on disk, 0 if it has none.
+// lookup finds a name in a directory and calls found with it and the block that it lies in; false if it is not there.
+func (c *checker) lookup(dir ondisk.Ino, name string, found func(u dirUnit, e ondisk.Entry)) bool {
+	ok := false
+	if d := c.inode(dir); d.IsDir() {
+		c.units(dir, d.Size, func(u dirUnit) bool {
+			u.entries(func(e ondisk.Entry) bool {
+				if ok = e.Ino != 0 && string(e.Name) == name; ok {
+					found(u, e)
+				}
+				return !ok
+			})
+			return !ok
+		})
+	}
+	return ok
+}
+
+// dotdotOf is what the ".." of a directory says on disk, 0 if it has none where it belongs.
 func (c *checker) dotdotOf(ino ondisk.Ino) (up ondisk.Ino) {
-	c.find(ino, func(e ondisk.Entry) bool {
-		if string(e.Name) == ".." {
-			up = e.Ino
-			return true
-		}
+	c.units(ino, int64(c.s.DirBlockSize()), func(u dirUnit) bool {
+		u.entries(func(e ondisk.Entry) bool {
+			if e.Ino != 0 && string(e.Name) == ".." {
+				up = e.Ino
+			}
+			return up == 0
+		})
 		return false
 	})
 	return up
 }
 
-// find calls match for the entries of a directory until it is content. A directory that cannot be read has none.
-func (c *checker) find(ino ondisk.Ino, match func(ondisk.Entry) bool) {
-	d, err := c.inode(ino)
-	if err != nil || !d.IsDir() {
+// list notes the names of the directories in directory info.
+func (c *checker) list(info *dirInfo) {
+	if info.listed {
 		return
 	}
-	_ = c.scanDir(ino, d.Size, func(_ ondisk.DirBlock, e ondisk.Entry) bool {
-		return e.Ino == 0 || !match(e)
-	}, nil, nil)
+	info.listed = true
+	c.units(info.ino, info.size, func(u dirUnit) bool {
+		u.entries(func(e ondisk.Entry) bool {
+			if e.Live() && string(e.Name) != "." && string(e.Name) != ".." {
+				c.nameDir(info.ino, e)
+			}
+			return true
+		})
+		return true
+	})
 }
 
-// path is the name of ino, which has an entry in directory cwd, from the root; a piece that cannot be found is "?".
-func (c *checker) path(cwd, ino ondisk.Ino) string {
-	if cwd == ino && ino == ondisk.RootIno {
+// nameDir notes by which name a directory was found first.
+func (c *checker) nameDir(in ondisk.Ino, e ondisk.Entry) {
+	if sub := c.dirs[e.Ino]; sub != nil && sub.nameIn == 0 {
+		sub.name, sub.nameIn = string(e.Name), in
+	}
+}
+
+// path is the name of a directory from the root, by its ".." where its parent is not known yet; from where that leads to nothing it is "?".
+func (c *checker) path(ino ondisk.Ino) string {
+	if ino == ondisk.RootIno {
 		return "/"
 	}
-	if !c.s.ValidIno(cwd) {
-		return "?"
-	}
-	var names []string
-	child, at := ino, cwd
-	if cwd == ino { // asked for a directory itself: its parent is what ".." says
-		at = c.dotdotOf(ino)
-		if info := c.dirs[ino]; info != nil && info.parent != 0 {
-			at = info.parent
+	const most = 256
+	names := ""
+	for range most {
+		info := c.dirs[ino]
+		if info == nil || c.stateOf(ino) != dir && c.stateOf(ino) != dirFound {
+			return "?" + names
 		}
-	}
-	for range 256 {
-		if !c.s.ValidIno(at) || c.dirs[at] == nil {
-			names = append(names, "?")
-			break
+		up := info.parent
+		if up == 0 {
+			up = c.dotdotOf(ino)
 		}
-		name := c.nameIn(at, child)
-		names = append(names, name)
-		if at == ondisk.RootIno || name == "?" {
-			break
+		parent := c.dirs[up]
+		if parent == nil || up == ino {
+			return "?" + names
 		}
-		child = at
-		if info := c.dirs[at]; info.parent != 0 {
-			at = info.parent
-		} else {
-			at = c.dotdotOf(at)
+		if info.nameIn != up {
+			if c.list(parent); info.nameIn != up {
+				return "?" + names
+			}
 		}
+		names = "/" + printable(info.name) + names
+		if up == ondisk.RootIno {
+			return names
+		}
+		ino = up
 	}
-	var sb bytes.Buffer
-	if names[len(names)-1] == "?" {
-		names = names[:len(names)-1]
-		sb.WriteString("?")
+	return "?" + names
+}
+
+// pathIn is the path of a name in a directory.
+func (c *checker) pathIn(dir ondisk.Ino, name []byte) string {
+	if p := c.path(dir); p != "/" {
+		return p + "/" + printable(string(name))
 	}
-	for i := len(names) - 1; i >= 0; i-- {
-		sb.WriteString("/" + names[i])
-	}
-	return sb.String()
+	return "/" + printable(string(name))
 }

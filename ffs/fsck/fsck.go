@@ -1,8 +1,9 @@
 package fsck
 
 import (
+	"bufio"
 	"context"
-	"fmt"
+	"errors"
 	"io"
 	"time"
 
@@ -10,16 +11,47 @@ import (
 	"rump/rumpfs/blockdev"
 )
 
-// Options say how to check.
+// Mode says who answers the questions.
+type Mode int
+
+// The modes. On a device that cannot be written only No is possible: Repair then does as Check.
+const (
+	No    Mode = iota // every answer is no, nothing is written (-n)
+	Yes               // every answer is yes (-y)
+	Preen             // what costs no user anything is repaired unasked, anything else ends the run with ErrManual (-p)
+	Ask               // answers are lines of Options.In
+)
+
+// Options say how to check and what to repair. The zero value is for Check.
 type Options struct {
 	Name     string    // the device as messages show it; "image" if empty
 	Out      io.Writer // the text that fsck_ffs prints; nil for none
 	Force    bool      // check even what is marked clean
+	Quiet    bool      // print nothing unless something is wrong
+	Debug    bool      // say more about what is wrong
 	Backup   int64     // byte offset of the superblock copy to use; 0 for the primary
 	Apple    bool      // the volume is Apple UFS
 	Zone     *time.Location
-	Progress func(done, total int) // cylinder groups of phase 1; may be nil
+	Progress func(done, total int)   // cylinder groups of phase 1; may be nil
+	Owner    func(uid uint32) string // a user's name for messages, "" for the number; nil: numbers
+
+	// For Repair.
+	Mode     Mode
+	In       io.Reader        // lines that begin with y or n; at its end the answer is no
+	LostMode uint16           // permissions of a new lost+found; 0 is 01700
+	Level    int              // bring the volume to this level of fsck_ffs -c: 1 groups, 3 cluster maps, 4 superblock
+	ExtAttr  *bool            // turn NetBSD 10's extended attributes of UFS2 on or off (-c ea, -c no-ea)
+	Now      func() time.Time // nil is time.Now
 }
+
+// ErrManual ends a run in mode Preen that met what only a person can decide. It prints as fsck_ffs does.
+var ErrManual = errors.New("UNEXPECTED INCONSISTENCY; RUN fsck_ffs MANUALLY.")
+
+// ErrJournal refuses to repair a volume whose write-ahead log has not been replayed: what is in the log is newer than what a repair would see.
+var ErrJournal = errors.New("the journal (WAPBL) has not been replayed: mount the file system once with the log option, or check it without repair")
+
+// ErrDeclined ends a run in which a question was answered with no without whose yes there is nothing to go on with.
+var ErrDeclined = errors.New("check given up")
 
 // Kind classes a problem by what it means for a user's files.
 type Kind int
@@ -51,10 +83,14 @@ type Problem struct {
 type Report struct {
 	Super    *ondisk.Super
 	Problems []Problem
-	Checked  bool  // false when the volume is marked clean and Force was not set
+	Checked  bool  // false when the volume is marked clean, or journaled, and Force was not set
 	Files    int64 // allocated inodes
 	Used     int64 // fragments that files and directories hold
 	Free     ondisk.Totals
+
+	Modified   bool // something was written
+	Unresolved bool // a problem was left as it is
+	Rerun      bool // the repair itself may have left something to repair
 }
 
 // Clean reports that nothing was wrong.
@@ -73,26 +109,37 @@ func (r *Report) Worst() (k Kind, any bool) {
 // Check looks at the volume on dev and changes nothing, as fsck_ffs -n does. Problems are not an error; an error means that the check could not be
 // done: no superblock (*ondisk.NotFoundError), a device that cannot be read, or a cancelled context.
 func Check(ctx context.Context, dev blockdev.Device, o Options) (*Report, error) {
-	c, err := newChecker(ctx, dev, o)
-	if err != nil {
-		return nil, err
+	o.Mode = No
+	return Repair(ctx, dev, o)
+}
+
+// maxPasses is how often Repair goes over a volume by itself in mode Yes.
+const maxPasses = 5
+
+// Repair checks the volume on dev and repairs it as o.Mode says. The volume must not be mounted. Besides the errors of Check there are
+// ErrManual, ErrJournal, ErrDeclined and those of writing. When a repair may have left something to repair, mode Yes does it over again; the report
+// is that of the last time, with Modified for all.
+//
+// A cancelled context ends the run between two writes; the volume is then not marked clean.
+func Repair(ctx context.Context, dev blockdev.Device, o Options) (*Report, error) {
+	if dev.ReadOnly() && o.Mode != Preen {
+		o.Mode = No
 	}
-	if c.s.Clean&ondisk.CleanIs != 0 {
-		if !o.Force {
-			c.print("** File system is clean; not checking\n")
+	modified := false
+	for pass := 1; ; pass++ {
+		c := newChecker(ctx, dev, o)
+		err := c.run()
+		modified = modified || c.report.Modified
+		c.report.Modified = modified
+		if err != nil {
+			return c.report, err
+		}
+		if o.Mode != Yes || !c.report.Rerun || pass == maxPasses {
 			return c.report, nil
 		}
-		c.print("** File system is already clean\n")
+		o.Force, o.Backup, o.Quiet = true, 0, false
+		o.Level, o.ExtAttr = 0, nil
 	}
-	c.print("** Last Mounted on %s\n", c.s.MountPoint)
-	c.checkSuper()
-	for _, phase := range []func() error{c.phase1, c.phase2, c.phase3, c.phase4, c.phase5, c.phase6} {
-		if err := phase(); err != nil {
-			return nil, err
-		}
-	}
-	c.finish()
-	return c.report, nil
 }
 
 // checker is one run.
@@ -100,88 +147,94 @@ type checker struct {
 	ctx    context.Context
 	dev    blockdev.Device
 	o      Options
+	mode   Mode
 	s      *ondisk.Super
 	report *Report
 	phase  int
+	stop   error // why the run ends early: from then on nothing is printed, asked or written
 
-	groups []groupState // what was found, by cylinder group
-	dirs   map[ondisk.Ino]*dirInfo
-	order  []*dirInfo // directories by the place of their first block
-	dups   []dup      // fragments claimed twice, as phase 1 met them
-	zero   []ondisk.Ino
-	usage  map[quotaKey]quotaUse
+	in       *bufio.Reader // answers
+	held     []byte        // text that Options.Quiet keeps back
+	super    superState
+	model    *ondisk.Super
+	groups   []groupState // what was found, by cylinder group
+	dirs     map[ondisk.Ino]*dirInfo
+	order    []*dirInfo                  // directories by the place of their first block
+	children map[ondisk.Ino][]ondisk.Ino // directories in a directory
+	dups     dupTable
+	zero     map[ondisk.Ino]bool // inodes with a link count of 0 or less
+	usage    map[quotaKey]quotaUse
+	rebuild  rebuild
+	regroup  bool       // all cylinder groups are to be written anew, in another format
+	changes  int        // of what is in use
+	lost     ondisk.Ino // lost+found, once it was needed
+	names    map[ondisk.Ino]oldName
 
-	inoBlock ondisk.Frag // the inode block in inoBuf
-	inoBuf   []byte
+	inodes  inodeBlock
+	chunk   []byte                           // buffer of phase 1
+	unread  int                              // transfers that failed
+	allocAt [ondisk.MaxFrags + 1]ondisk.Frag // where the last fragments were found, by their number
+	freed   bool                             // space was given back and the disk does not know yet for certain
 }
 
-func newChecker(ctx context.Context, dev blockdev.Device, o Options) (*checker, error) {
+func newChecker(ctx context.Context, dev blockdev.Device, o Options) *checker {
 	if o.Name == "" {
 		o.Name = "image"
 	}
 	if o.Zone == nil {
 		o.Zone = time.Local
 	}
-	c := &checker{ctx: ctx, dev: dev, o: o, report: &Report{}, dirs: map[ondisk.Ino]*dirInfo{}, usage: map[quotaKey]quotaUse{}}
-	c.print("** %s (NO WRITE)\n", o.Name)
-	var err error
-	if o.Backup != 0 {
-		c.s, err = ondisk.ReadBackup(dev, dev.Size(), o.Backup)
-	} else {
-		c.s, _, err = ondisk.FindSuper(dev, dev.Size())
+	if o.Now == nil {
+		o.Now = time.Now
 	}
-	if err != nil {
-		return nil, err
+	if o.LostMode == 0 {
+		o.LostMode = 0o1700
 	}
-	if _, ok := ondisk.ReadAppleLabel(dev, dev.Size()); ok || o.Apple {
-		c.s.Apple = true
+	if o.In == nil {
+		o.In = eof{}
 	}
-	if err := c.s.CheckDevice(dev.Size()); err != nil {
-		return nil, err
+	return &checker{
+		ctx: ctx, dev: dev, o: o, mode: o.Mode, report: &Report{}, in: bufio.NewReader(o.In),
+		dirs: map[ondisk.Ino]*dirInfo{}, children: map[ondisk.Ino][]ondisk.Ino{}, zero: map[ondisk.Ino]bool{}, usage: map[quotaKey]quotaUse{}, names: map[ondisk.Ino]oldName{},
 	}
-	if c.s.Order.IsBig() {
-		c.print("** Swapped byte order\n")
+}
+
+type eof struct{}
+
+func (eof) Read([]byte) (int, error) { return 0, io.EOF }
+
+// run is one pass over everything.
+func (c *checker) run() error {
+	c.greet()
+	if !c.setup() || c.stopped() {
+		return c.stop
 	}
-	c.report.Super = c.s
-	c.report.Free = c.s.Total
+	if !c.checkNeeded() || c.stopped() {
+		return c.stop
+	}
+	c.checkLabel()
+	c.checkSuper()
 	c.groups = make([]groupState, c.s.Ncg)
-	return c, nil
-}
-
-func (c *checker) print(format string, a ...any) {
-	if c.o.Out != nil {
-		fmt.Fprintf(c.o.Out, format, a...)
+	c.headline("** Last Mounted on %s\n", printable(c.s.MountPoint))
+	for _, phase := range []func(){c.phase1, c.phase2, c.phase3, c.phase4, c.phase5, c.phase6} {
+		if phase(); c.stopped() {
+			return c.stop
+		}
 	}
+	c.finish()
+	return c.stop
 }
 
-// note records a problem and prints its text.
-func (c *checker) note(k Kind, ino ondisk.Ino, format string, a ...any) {
-	text := fmt.Sprintf(format, a...)
-	c.report.Problems = append(c.report.Problems, Problem{c.phase, k, ino, text})
-	c.print("%s", text)
+// stopped reports whether the run ends early, also because the context says so.
+func (c *checker) stopped() bool {
+	if c.stop == nil {
+		c.stop = c.ctx.Err()
+	}
+	return c.stop != nil
 }
-
-// ask puts the question that follows a message. The answer is no.
-func (c *checker) ask(question string) { c.print("\n%s? no\n\n", question) }
 
 // start announces a phase.
-func (c *checker) start(phase int, title string) error {
+func (c *checker) start(phase int, title string) {
 	c.phase = phase
-	c.print("** Phase %d - %s\n", phase, title)
-	return c.ctx.Err()
-}
-
-func (c *checker) finish() {
-	c.report.Checked = true
-	free := c.report.Free
-	frags := free.FreeFrags + int64(c.s.Frag)*free.FreeBlocks
-	tenths := int64(0)
-	if d := int64(c.s.DSize); d > 0 {
-		tenths = (free.FreeFrags*1000 + d/2) / d
-	}
-	c.print("%d files, %d used, %d free (%d frags, %d blocks, %d.%d%% fragmentation)\n",
-		c.report.Files, c.report.Used, frags, free.FreeFrags, free.FreeBlocks, tenths/10, tenths%10)
-	if !c.report.Clean() {
-		c.print("\n***** UNRESOLVED INCONSISTENCIES REMAIN *****\n")
-	}
+	c.headline("** Phase %d - %s\n", phase, title)
 }

@@ -1,192 +1,297 @@
 package fsck
 
 import (
+	"encoding/binary"
+	"math"
+
 	"rump/ffs/ondisk"
 )
 
-// maxBad is how many bad or doubly claimed blocks of one inode are listed.
+// maxBad is how many bad or doubly claimed blocks of one inode are listed; at the next the rest of the inode is left out.
 const maxBad = 10
 
-// A dup is a fragment that was claimed again.
-type dup struct {
-	at    ondisk.Frag
-	found bool // phase 1b met its first owner
+// dupTable is what phase 1 found claimed more than once.
+type dupTable struct {
+	extra map[ondisk.Frag]int  // claims of a fragment beyond the first
+	runs  map[ondisk.Ino]int64 // how many runs of an inode were looked at, where not all were
+}
+
+// runsOf is how far an inode's blocks were walked, and so may be walked again.
+func (c *checker) runsOf(ino ondisk.Ino) int64 {
+	if n, ok := c.dups.runs[ino]; ok {
+		return n
+	}
+	return math.MaxInt64
 }
 
 // phase1 looks at every inode and at every block that one points to.
-func (c *checker) phase1() error {
-	if err := c.start(1, "Check Blocks and Sizes"); err != nil {
-		return err
-	}
+func (c *checker) phase1() {
+	c.start(1, "Check Blocks and Sizes")
 	for cg := range int(c.s.Ncg) {
-		if err := c.ctx.Err(); err != nil {
-			return err
+		if c.stopped() {
+			return
 		}
-		if err := c.inodesOf(cg, c.checkInode); err != nil {
-			return err
-		}
+		c.groups[cg].inits = c.initedInodes(cg)
+		c.inodesOf(cg, c.checkInode)
 		if c.o.Progress != nil {
 			c.o.Progress(cg+1, int(c.s.Ncg))
 		}
 	}
-	if len(c.dups) > 0 {
-		return c.phase1b()
+	c.chunk = nil
+	if len(c.dups.extra) > 0 {
+		c.phase1b()
 	}
-	return nil
 }
 
-// inodesOf calls fn for each inode of a group that was ever initialised.
-func (c *checker) inodesOf(cg int, fn func(ino ondisk.Ino, d *ondisk.Inode) error) error {
-	n := int(c.s.Ipg)
-	if c.s.Version == 2 {
-		if b, err := c.read(c.s.CgHeader(cg), int(c.s.Frag)); err == nil {
-			if g, err := c.s.GroupIn(cg, b); err == nil {
-				n = min(n, g.InitedInodes())
-			}
-		}
-	}
-	c.groups[cg].inits = n
-	const chunk = 64 // blocks in one read
+// inodesOf calls fn for each inode of a group that was ever initialised and is not all zeros.
+func (c *checker) inodesOf(cg int, fn func(ino ondisk.Ino, d *ondisk.Inode, raw []byte)) {
+	const most = 1 << 20 // bytes in one read
+	n, size := c.groups[cg].inits, c.s.InodeSize()
 	perBlock := int(c.s.Inopb)
+	perChunk := most / int(c.s.BSize) * perBlock
 	var d ondisk.Inode
-	for first := 0; first < n; first += chunk * perBlock {
-		blocks := (min(n-first, chunk*perBlock) + perBlock - 1) / perBlock
-		at := c.s.CgInodes(cg) + ondisk.Frag(first/perBlock)<<c.s.FragShift
-		b, err := c.read(at, blocks<<c.s.FragShift)
-		if err != nil {
-			return err
+	for first := 0; first < n && !c.stopped(); first += perChunk {
+		blocks := (min(n-first, perChunk) + perBlock - 1) / perBlock
+		bytes := blocks << c.s.BShift
+		if cap(c.chunk) < bytes {
+			c.chunk = make([]byte, bytes)
 		}
-		for i := range min(n-first, blocks*perBlock) {
-			ino := ondisk.Ino(cg)*ondisk.Ino(c.s.Ipg) + ondisk.Ino(first+i)
-			if ino < ondisk.RootIno {
+		b := c.chunk[:bytes]
+		c.readAt(b, c.s.FragOffset(c.s.CgInodes(cg)+ondisk.Frag(first/perBlock)<<c.s.FragShift))
+		for blk := range blocks {
+			at := blk << c.s.BShift
+			if isZero(b[at : at+int(c.s.BSize)]) {
 				continue
 			}
-			ondisk.DecodeInode(c.s, b[i*c.s.InodeSize():], &d)
-			if err := fn(ino, &d); err != nil {
-				return err
+			for i := range min(perBlock, n-first-blk*perBlock) {
+				raw := b[at+i*size : at+(i+1)*size]
+				ino := ondisk.Ino(cg)*ondisk.Ino(c.s.Ipg) + ondisk.Ino(first+blk*perBlock+i)
+				if ino < ondisk.RootIno || isZero(raw) {
+					continue
+				}
+				ondisk.DecodeInode(c.s, raw, &d)
+				fn(ino, &d, raw)
 			}
 		}
 	}
-	return nil
+}
+
+// isZero reports whether b, whose length is a multiple of 8, holds nothing but zeros.
+func isZero(b []byte) bool {
+	for ; len(b) >= 8; b = b[8:] {
+		if binary.NativeEndian.Uint64(b) != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// initedInodes is how many inodes of a group may be looked at. The group says so itself on UFS2, and what lies behind is garbage, maybe inodes of
+// an older file system. Only as far as its map shows inodes in use, and they look like such, more is believed.
+func (c *checker) initedInodes(cg int) int {
+	if c.s.Version == 1 {
+		return int(c.s.Ipg)
+	}
+	b := c.read(c.s.CgHeader(cg), int(c.s.Frag))
+	n, known := c.s.InitedInodesIn(b)
+	limit := int(c.s.Ipg)
+	if g, err := c.s.GroupIn(cg, b); err == nil {
+		for limit > n && !g.InodeUsed(limit-1) {
+			limit--
+		}
+	} else if known {
+		return n
+	}
+	for i := n; i < limit && !c.stopped(); i += int(c.s.Inopb) {
+		found, sound := c.looksLikeInodes(cg, i)
+		if !sound {
+			break
+		}
+		if found {
+			n = i + int(c.s.Inopb)
+		}
+	}
+	return n
+}
+
+// looksLikeInodes looks at the block that begins with inode i of a group: whether it has an inode that is in use, and nothing that cannot be one.
+func (c *checker) looksLikeInodes(cg, i int) (found, sound bool) {
+	b := c.read(c.s.CgInodes(cg)+ondisk.Frag(i/int(c.s.Inopb))<<c.s.FragShift, int(c.s.Frag))
+	size := c.s.InodeSize()
+	var d ondisk.Inode
+	for ; len(b) >= size; b = b[size:] {
+		ondisk.DecodeInode(c.s, b, &d)
+		if d.Mode == 0 {
+			continue
+		}
+		if !c.plausible(&d) || d.DB[0] != 0 && c.outOfRange(d.DB[0], 1) {
+			return false, false
+		}
+		found = true
+	}
+	return found, true
 }
 
 // checkInode is phase 1 for one inode.
-func (c *checker) checkInode(ino ondisk.Ino, d *ondisk.Inode) error {
-	if d.Mode&ondisk.ModeType == 0 {
+func (c *checker) checkInode(ino ondisk.Ino, d *ondisk.Inode, raw []byte) {
+	typ := d.Mode & ondisk.ModeType
+	if typ == 0 {
 		if d.Size != 0 || d.Mode != 0 || hasPointers(d) {
-			c.note(Damage, ino, "PARTIALLY ALLOCATED INODE I=%d", ino)
-			c.ask("CLEAR")
+			c.fatal(Damage, ino, "PARTIALLY ALLOCATED INODE I=%d", ino)
+			if c.ask("CLEAR") {
+				c.clearInode(ino)
+			}
 		}
-		return nil
+		return
 	}
-	isDir := d.Mode&ondisk.ModeType == ondisk.ModeDir
+	if typ == ondisk.ModeType && c.mode != Preen && c.ask("HOLD BAD BLOCK") {
+		d.Mode, d.Size = ondisk.ModeRegular|0o600, int64(c.s.FSize)
+		typ = ondisk.ModeRegular
+		c.record(Damage, ino, "HOLD BAD BLOCK")
+		c.putInode(ino, d)
+	}
 	if !c.plausible(d) {
-		c.note(Damage, ino, "UNKNOWN FILE TYPE I=%d", ino)
+		c.fatal(Damage, ino, "UNKNOWN FILE TYPE I=%d", ino)
 		c.setState(ino, fileBad)
-		c.ask("CLEAR")
-		return nil
+		if c.ask("CLEAR") {
+			c.clearInode(ino)
+			c.setState(ino, unallocated)
+		}
+		return
 	}
 	c.report.Files++
-	switch {
-	case isDir && d.Size == 0:
-		c.setState(ino, dirBad)
-		c.dirs[ino] = newDirInfo(ino, d)
-	case isDir:
+	c.setState(ino, file)
+	if typ == ondisk.ModeDir {
 		c.setState(ino, dir)
+		if d.Size == 0 {
+			c.setState(ino, dirBad)
+		}
 		c.dirs[ino] = newDirInfo(ino, d)
-	default:
-		c.setState(ino, file)
 	}
-	if isDir {
-		c.groups[c.s.InoToCg(ino)].ndir++
-	}
-	c.setLinks(ino, d.Nlink)
+	c.setType(ino, ondisk.TypeOf(d.Mode))
+	c.setLinks(ino, int32(d.Nlink))
 	if d.Nlink <= 0 {
-		c.zero = append(c.zero, ino)
+		c.zero[ino] = true
 	}
-	frags, err := c.claimBlocks(ino, d, isDir)
-	if err != nil {
-		return err
+	if !c.s.InodeHashOK(raw) {
+		c.warn(Hint, ino, "INODE CHECK-HASH FAILED I=%d", ino)
+		if c.fix("FIX", "FIXED") {
+			c.putInode(ino, d)
+		}
 	}
-	sectors := frags << c.s.FShift / ondisk.SectorSize
-	if int64(d.Blocks) != sectors {
-		c.note(Hint, ino, "INCORRECT BLOCK COUNT I=%d (%d should be %d)", ino, int64(d.Blocks), sectors)
-		c.ask("CORRECT")
+	c.checkBlockCount(ino, d)
+}
+
+func (c *checker) checkBlockCount(ino ondisk.Ino, d *ondisk.Inode) {
+	sectors := c.claimBlocks(ino, d) << c.s.FShift / ondisk.SectorSize
+	if d.Blocks != sectors {
+		c.warn(Hint, ino, "INCORRECT BLOCK COUNT I=%d (%d should be %d)", ino, d.Blocks, sectors)
+		if c.fix("CORRECT", "CORRECTED") {
+			d = c.inode(ino) // an indirect block may have been mended meanwhile, the inode not
+			d.Blocks = sectors
+			c.putInode(ino, d)
+		}
 	}
-	c.addUsage(ino, d, sectors)
-	return nil
+	c.addUsage(ino, d, sectors, 1)
 }
 
 // claimBlocks marks what the inode points to and counts the fragments.
-func (c *checker) claimBlocks(ino ondisk.Ino, d *ondisk.Inode, isDir bool) (frags int64, err error) {
-	spoil := func() {
-		if isDir {
-			c.setState(ino, dirBad)
+func (c *checker) claimBlocks(ino ondisk.Ino, d *ondisk.Inode) (frags int64) {
+	bad, dups, told := 0, 0, false
+	runs := c.walkBlocks(d, math.MaxInt64, func(f ondisk.Frag, n int, p place) step {
+		out := c.outOfRange(f, n)
+		if out {
+			c.fatal(Damage, ino, "%d BAD I=%d", f, ino)
+			c.print("\n")
+			c.spoil(ino)
+			bad++
+		}
+		if !out && c.claimRun(f, n) {
+			c.report.Used += int64(n)
 		} else {
-			c.setState(ino, fileBad)
+			dups += c.claimSingly(ino, f, n, maxBad+1-dups)
 		}
-	}
-	var bad, dups int
-	err = c.walkBlocks(d, c.visitLimit(), func(at ondisk.Frag, n int, p place) (step, error) {
-		out := c.outOfRange(at, n)
-		if out {
-			c.note(Damage, ino, "%d BAD I=%d\n", at, ino)
-			spoil()
-			if bad++; bad > maxBad {
-				c.note(Damage, ino, "EXCESSIVE BAD BLKS I=%d", ino)
-				c.ask("CONTINUE")
-				return stop, nil
-			}
+		frags += int64(n)
+		switch {
+		case bad > maxBad:
+			return c.excessive(ino, "BAD")
+		case dups > maxBad:
+			return c.excessive(ino, "DUP")
+		case out:
+			return skip
+		case p.level > 0:
+			c.checkTail(ino, f, p, &told)
 		}
-		for i := range n {
-			f := at + ondisk.Frag(i)
-			switch {
-			case out && c.outOfRange(f, 1):
-			case c.claim(f):
-				c.report.Used++
-			default:
-				c.note(Damage, ino, "%d DUP I=%d\n", f, ino)
-				spoil()
-				c.dups = append(c.dups, dup{at: f})
-				if dups++; dups > maxBad {
-					c.note(Damage, ino, "EXCESSIVE DUP BLKS I=%d", ino)
-					c.ask("CONTINUE")
-					return stop, nil
-				}
-			}
-			frags++
-		}
-		if out {
-			return skip, nil
-		}
-		if p.level > 0 {
-			return goOn, c.checkTail(ino, at, p)
-		}
-		return goOn, nil
+		return goOn
 	})
-	return frags, err
+	if bad > maxBad || dups > maxBad {
+		if c.dups.runs == nil {
+			c.dups.runs = map[ondisk.Ino]int64{}
+		}
+		c.dups.runs[ino] = runs
+	}
+	return frags
 }
 
-// checkTail looks for pointers of an indirect block that lie behind the end of the file.
-func (c *checker) checkTail(ino ondisk.Ino, at ondisk.Frag, p place) error {
+// claimSingly claims a run of which a part is out of range or has an owner already. It lists most owned fragments at most, and returns how many.
+func (c *checker) claimSingly(ino ondisk.Ino, f ondisk.Frag, n, most int) (dups int) {
+	for i := range n {
+		f := f + ondisk.Frag(i)
+		if c.outOfRange(f, 1) {
+			continue
+		}
+		if c.claim(f) {
+			c.report.Used++
+			continue
+		}
+		if dups < most {
+			c.fatal(Damage, ino, "%d DUP I=%d", f, ino)
+			c.print("\n")
+			dups++
+		}
+		c.spoil(ino)
+		if c.dups.extra == nil {
+			c.dups.extra = map[ondisk.Frag]int{}
+		}
+		c.dups.extra[f]++
+	}
+	return dups
+}
+
+// excessive ends the walk through an inode with too many bad blocks.
+func (c *checker) excessive(ino ondisk.Ino, what string) step {
+	c.warn(Damage, ino, "EXCESSIVE %s BLKS I=%d", what, ino)
+	if !c.fix(questionGoOn, "SKIPPING") && c.stop == nil {
+		c.stop = ErrDeclined
+	}
+	return stop
+}
+
+// checkTail looks for pointers of an indirect block that lie behind the end of the file. One answer does for the whole file.
+func (c *checker) checkTail(ino ondisk.Ino, f ondisk.Frag, p place, told *bool) {
 	span := int64(c.s.IndirectSpan(p.level)) << c.s.BShift
 	first := (p.size + span - 1) / span
 	if first >= int64(c.s.Nindir) {
-		return nil
+		return
 	}
-	b, err := c.read(at, int(c.s.Frag))
-	if err != nil {
-		return err
-	}
-	ptrs := c.s.IndirectIn(b)
+	bl := c.block(f, int(c.s.Frag))
+	ptrs := c.s.IndirectIn(bl.b)
+	stray := false
 	for i := int(first); i < int(c.s.Nindir); i++ {
-		if ptrs.Get(i) != 0 {
-			c.note(Damage, ino, "PARTIALLY TRUNCATED INODE I=%d", ino)
-			c.ask("SALVAGE")
-			return nil
+		stray = stray || ptrs.Get(i) != 0
+		ptrs.Set(i, 0)
+	}
+	if !stray || c.stateOf(ino) == fileBad || c.stateOf(ino) == dirBad {
+		return // of a block with two owners it is not known whose end counts
+	}
+	if !*told {
+		*told = true
+		c.warn(Damage, ino, "PARTIALLY TRUNCATED INODE I=%d", ino)
+		if !c.fix("SALVAGE", "SALVAGED") {
+			return
 		}
 	}
-	return nil
+	c.save(bl)
 }
 
 func hasPointers(d *ondisk.Inode) bool {
@@ -195,15 +300,15 @@ func hasPointers(d *ondisk.Inode) bool {
 
 // plausible reports whether type, size and pointers of an allocated inode agree.
 func (c *checker) plausible(d *ondisk.Inode) bool {
-	size := int64(d.Size)
+	size := d.Size
 	typ := d.Mode & ondisk.ModeType
 	if size < 0 || size > c.s.MaxSize() || typ == ondisk.ModeDir && size > ondisk.MaxDirSize || !knownType(typ) {
 		return false
 	}
-	if c.s.Version == 2 && (int64(d.ExtSize) < 0 || int64(d.ExtSize) > ondisk.NExtBlocks*int64(c.s.BSize)) {
+	if c.s.Version == 2 && int64(d.ExtSize) > ondisk.NExtBlocks*int64(c.s.BSize) {
 		return false
 	}
-	if typ == ondisk.ModeBlock || typ == ondisk.ModeChar {
+	if d.IsDevice() {
 		return d.IB == [ondisk.NIndirect]ondisk.Frag{} && !anyFrag(d.DB[1:])
 	}
 	if c.isInline(d) {
@@ -252,43 +357,45 @@ func knownType(typ uint16) bool {
 }
 
 // phase1b finds who claimed first what was then claimed again.
-func (c *checker) phase1b() error {
-	c.print("** Phase 1b - Rescan For More DUPS\n")
+func (c *checker) phase1b() {
+	c.headline("** Phase 1b - Rescan For More DUPS\n")
 	owed := map[ondisk.Frag]bool{}
-	for _, d := range c.dups {
-		owed[d.at] = true
+	for f := range c.dups.extra {
+		owed[f] = true
 	}
-	for cg := range int(c.s.Ncg) {
-		if len(owed) == 0 {
-			return nil
-		}
-		err := c.inodesOf(cg, func(ino ondisk.Ino, d *ondisk.Inode) error {
-			if c.stateOf(ino) == unallocated || len(owed) == 0 {
-				return nil
+	for cg := 0; cg < int(c.s.Ncg) && len(owed) > 0 && !c.stopped(); cg++ {
+		c.inodesOf(cg, func(ino ondisk.Ino, d *ondisk.Inode, _ []byte) {
+			if c.hasClaims(ino, d) {
+				c.findFirst(ino, d, owed)
 			}
-			return c.walkBlocks(d, c.visitLimit(), func(at ondisk.Frag, n int, p place) (step, error) {
-				if c.outOfRange(at, n) {
-					return skip, nil
-				}
-				for i := range n {
-					f := at + ondisk.Frag(i)
-					if !owed[f] {
-						continue
-					}
-					delete(owed, f)
-					c.note(Damage, ino, "%d DUP I=%d\n", f, ino)
-					if st := c.stateOf(ino); st == dir {
-						c.setState(ino, dirBad)
-					} else if st == file {
-						c.setState(ino, fileBad)
-					}
-				}
-				return goOn, nil
-			})
 		})
-		if err != nil {
-			return err
-		}
 	}
-	return nil
+	c.chunk = nil
+}
+
+// hasClaims reports whether phase 1 claimed blocks for an inode: not for one whose fields made no sense.
+func (c *checker) hasClaims(ino ondisk.Ino, d *ondisk.Inode) bool {
+	st := c.stateOf(ino)
+	return st != unallocated && (st != fileBad || c.plausible(d))
+}
+
+func (c *checker) findFirst(ino ondisk.Ino, d *ondisk.Inode, owed map[ondisk.Frag]bool) {
+	c.walkBlocks(d, c.runsOf(ino), func(f ondisk.Frag, n int, p place) step {
+		if len(owed) == 0 {
+			return stop
+		}
+		for i := range n {
+			f := f + ondisk.Frag(i)
+			if owed[f] {
+				delete(owed, f)
+				c.fatal(Damage, ino, "%d DUP I=%d", f, ino)
+				c.print("\n")
+				c.spoil(ino)
+			}
+		}
+		if c.outOfRange(f, n) {
+			return skip
+		}
+		return goOn
+	})
 }

@@ -7,89 +7,123 @@ import (
 )
 
 // phase5 builds each cylinder group anew from what was found and compares.
-func (c *checker) phase5() error {
-	if err := c.start(5, "Check Cyl groups"); err != nil {
-		return err
+func (c *checker) phase5() {
+	c.start(5, "Check Cyl groups")
+	if c.fitClusters(); c.stopped() {
+		return
 	}
-	sums, err := c.read(c.s.CSAddr, c.s.FragsOf(c.s.RoundFrags(int64(c.s.CSSize))))
-	if err != nil {
-		return err
+	c.rebuildGroups()
+}
+
+// rebuildGroups checks all groups. Questions that were put once are not put again: later, what has to change follows from a repair.
+func (c *checker) rebuildGroups() {
+	p := &c.rebuild
+	if p.ran {
+		for _, q := range []*salvage{&p.counts, &p.header, &p.maps, &p.backup} {
+			if !q.asked {
+				*q = salvage{true, true}
+			}
+		}
 	}
-	var told groupFaults
+	p.ran = true
+	sums := c.block(c.s.CSAddr, c.summaryFrags())
 	var total ondisk.Totals
 	for cg := range int(c.s.Ncg) {
-		if err := c.ctx.Err(); err != nil {
-			return err
+		if c.stopped() {
+			return
 		}
-		sum, err := c.checkGroup(cg, ondisk.DecodeSummary(c.s.Order, sums[cg*ondisk.SummarySize:]), &told)
-		if err != nil {
-			return err
-		}
-		total.Add(sum)
+		total.Add(c.checkGroup(cg, sums.b[cg*ondisk.SummarySize:], p))
 	}
-	if total != c.s.Total {
-		told.once(c, &told.counts, "FREE BLK COUNT(S) WRONG IN SUPERBLK")
+	if total != c.s.Total && p.counts.wanted(c, "FREE BLK COUNT(S) WRONG IN SUPERBLK") {
+		c.s.Total = total
+		c.super.changed = true
 	}
+	c.save(sums)
 	c.report.Free = c.s.Total
-	return nil
 }
 
-// groupFaults are the messages that phase 5 gives only once.
-type groupFaults struct{ counts, header, maps, backup bool }
+// rebuild is what was asked in phase 5, once for all groups, and room for their headers.
+type rebuild struct {
+	counts, header, maps, backup salvage
+	buf                          []byte
+	ran                          bool
+}
 
-func (t *groupFaults) once(c *checker, seen *bool, message string) {
-	if !*seen {
-		*seen = true
-		c.note(Counts, 0, "%s", message)
-		c.ask("SALVAGE")
+// salvage is a question that is put once.
+type salvage struct{ asked, yes bool }
+
+func (q *salvage) wanted(c *checker, message string) bool {
+	if !q.asked {
+		q.asked = true
+		c.warn(Counts, 0, "%s", message)
+		q.yes = c.fix("SALVAGE", "SALVAGED")
+	}
+	return q.yes
+}
+
+// checkGroup compares one group, mends it, and returns the counts that it should have. sum is its place in the summary area.
+func (c *checker) checkGroup(cg int, sum []byte, p *rebuild) ondisk.Summary {
+	bl := c.block(c.s.CgHeader(cg), int(c.s.Frag))
+	g, err := c.s.GroupIn(cg, bl.b)
+	if err != nil && !c.regroup {
+		c.fatal(Damage, 0, "CG %d: PASS5: BAD MAGIC NUMBER\n", cg)
+	}
+	want, gw := c.buildGroup(cg, g, err == nil, p)
+	c.checkBackup(cg, p)
+	if gw.Summary() != ondisk.DecodeSummary(c.s.Order, sum) && p.counts.wanted(c, "FREE BLK COUNT(S) WRONG IN SUPERBLK") {
+		gw.Summary().Encode(c.s.Order, sum)
+	}
+	switch {
+	case c.regroup:
+		copy(bl.b, want)
+	case err != nil:
+		if p.header.wanted(c, "SUMMARY INFORMATION BAD") {
+			copy(bl.b, want)
+		}
+	default:
+		c.compareGroup(cg, &g, &gw, bl.b, want, p)
+	}
+	if !bytes.Equal(bl.b, bl.was) {
+		if g, err := c.s.GroupIn(cg, bl.b); err == nil {
+			g.UpdateHash()
+		}
+		c.save(bl)
+	}
+	return gw.Summary()
+}
+
+// compareGroup mends in have, a sound group, what differs from want.
+func (c *checker) compareGroup(cg int, g, gw *ondisk.Group, have, want []byte, p *rebuild) {
+	if !c.headersEqual(g, gw, have, want) && p.header.wanted(c, "SUMMARY INFORMATION BAD") {
+		c.copyHeader(g, gw, have, want)
+		*g, _ = c.s.GroupIn(cg, have) // its maps may have moved
+	}
+	if !mapsEqual(c.s, g, gw) && p.maps.wanted(c, "BLK(S) MISSING IN BIT MAPS") {
+		copyMaps(c.s, g, gw)
+	}
+	if !g.HashOK() && bytes.Equal(have, want) {
+		c.warn(Counts, 0, "CG %d: CHECK-HASH MISMATCH", cg)
+		if c.fix("FIX", "FIXED") {
+			g.UpdateHash()
+		}
 	}
 }
 
-// checkGroup compares one group and returns the counts that it should have.
-func (c *checker) checkGroup(cg int, sum ondisk.Summary, told *groupFaults) (ondisk.Summary, error) {
-	have, err := c.read(c.s.CgHeader(cg), c.s.FragsOf(c.s.RoundFrags(int64(c.s.CgSize))))
+// buildGroup makes the header and maps that group cg should have, in p's buffer. What only the old one knows (times, rotors) is taken from it if it is
+// good.
+func (c *checker) buildGroup(cg int, old ondisk.Group, good bool, p *rebuild) ([]byte, ondisk.Group) {
+	if p.buf == nil {
+		p.buf = make([]byte, c.s.BSize)
+	}
+	clear(p.buf)
+	g, err := c.modelOf().InitGroup(cg, p.buf)
 	if err != nil {
-		return ondisk.Summary{}, err
+		if c.stop == nil {
+			c.stop = err // the superblock was checked, but not whether the maps of a group fit
+		}
+		return p.buf, g
 	}
-	g, err := c.s.GroupIn(cg, have)
-	if err != nil {
-		c.note(Damage, 0, "CG %d: PASS5: BAD MAGIC NUMBER\n", cg)
-	}
-	want, gw, werr := c.buildGroup(cg, g, err == nil)
-	if werr != nil {
-		return ondisk.Summary{}, werr
-	}
-	if c.backupDiffers(cg) {
-		told.once(c, &told.backup, "ALTERNATE SUPERBLK(S) ARE INCORRECT")
-	}
-	if gw.Summary() != sum {
-		told.once(c, &told.counts, "FREE BLK COUNT(S) WRONG IN SUPERBLK")
-	}
-	if err != nil {
-		return gw.Summary(), nil
-	}
-	size := int(c.s.CgSize)
-	maps := size - len(g.InodeMap()) - len(g.FreeMap())
-	if !headersEqual(c.s, &g, &gw, want[:size], have[:size]) {
-		told.once(c, &told.header, "SUMMARY INFORMATION BAD")
-	}
-	if maps < 0 || !bytes.Equal(g.InodeMap(), gw.InodeMap()) || !bytes.Equal(g.FreeMap(), gw.FreeMap()) || !clustersEqual(c.s, &g, &gw) {
-		told.once(c, &told.maps, "BLK(S) MISSING IN BIT MAPS")
-	}
-	if !g.HashOK() {
-		c.note(Counts, 0, "CG %d: CHECK-HASH MISMATCH", cg)
-		c.ask("FIX")
-	}
-	return gw.Summary(), nil
-}
-
-// buildGroup makes the header and maps that group cg should have. What only the old one knows (times, rotors) is taken from it if it is good.
-func (c *checker) buildGroup(cg int, old ondisk.Group, good bool) ([]byte, ondisk.Group, error) {
-	b := make([]byte, c.s.BSize)
-	g, err := c.s.InitGroup(cg, b)
-	if err != nil {
-		return nil, g, err
-	}
+	g.ClearOldTables()
 	g.SetInitedInodes(c.groups[cg].inits)
 	if good {
 		g.SetTime(old.Time())
@@ -97,73 +131,148 @@ func (c *checker) buildGroup(cg int, old ondisk.Group, good bool) ([]byte, ondis
 		g.SetFragRotor(old.FragRotor())
 		g.SetInodeRotor(old.InodeRotor())
 	}
-	c.freeInodes(cg, &g)
-	c.freeFrags(cg, &g)
-	sum := g.Summary()
-	sum.Dirs = c.groups[cg].ndir
+	sum := c.mapInodes(cg, &g)
+	c.mapFrags(cg, &g, &sum)
 	g.SetSummary(sum)
-	return b, g, nil
+	return p.buf, g
 }
 
-// freeInodes frees what no file has.
-func (c *checker) freeInodes(cg int, g *ondisk.Group) {
-	state := c.groups[cg].state
-	for i := range int(c.s.Ipg) {
-		if cg == 0 && i < int(ondisk.RootIno) {
+// modelOf is the superblock by which a group is built. One of 4.2BSD has its maps elsewhere, and less of them: it is built in today's format, from
+// which the maps are then taken.
+func (c *checker) modelOf() *ondisk.Super {
+	if c.s.Old.PostblFormat != ondisk.PostblFormat42 || !c.s.OldLayout {
+		return c.s
+	}
+	if c.model == nil {
+		c.model = c.s.Clone()
+		c.model.CgSize, c.model.Old.NRPos = c.s.BSize, 8
+	}
+	return c.model
+}
+
+// mapInodes fills the map of inodes and counts them.
+func (c *checker) mapInodes(cg int, g *ondisk.Group) ondisk.Summary {
+	m := g.InodeMap()
+	clear(m)
+	sum := ondisk.Summary{FreeInodes: c.s.Ipg}
+	for i, st := range c.groups[cg].state {
+		if st == 0 {
 			continue
 		}
-		if state == nil || state[i] == unallocated {
-			g.FreeInode(i, false)
+		m[i>>3] |= 1 << (i & 7)
+		sum.FreeInodes--
+		switch st & (1<<stateBits - 1) {
+		case dir, dirFound, dirBad:
+			sum.Dirs++
 		}
+	}
+	if cg == 0 {
+		for i := range int(ondisk.RootIno) { // never files
+			m[i>>3] |= 1 << (i & 7)
+			sum.FreeInodes--
+		}
+	}
+	return sum
+}
+
+// mapFrags fills the maps of fragments and blocks and counts what is free.
+func (c *checker) mapFrags(cg int, g *ondisk.Group, sum *ondisk.Summary) {
+	m := g.FreeMap()
+	for i := range m {
+		m[i] = 0xff
+	}
+	for i, used := range c.groups[cg].used {
+		m[i] = ^used
+	}
+	lo, hi := c.reserved(cg)
+	clearBits(m, lo, min(hi, g.Frags()))
+	base := c.s.CgBase(cg)
+	clearBits(m, int(max(c.s.CSAddr-base, 0)), int(min(c.summaryEnd()-base, ondisk.Frag(g.Frags()))))
+	clearBits(m, g.Frags(), 8*len(m))
+	countFrags(c.s, g, m, sum)
+	c.mapClusters(g)
+}
+
+// clearBits clears the bits from lo to hi-1.
+func clearBits(m []byte, lo, hi int) {
+	for lo < hi && lo&7 != 0 {
+		m[lo>>3] &^= 1 << (lo & 7)
+		lo++
+	}
+	for ; lo+8 <= hi; lo += 8 {
+		m[lo>>3] = 0
+	}
+	for ; lo < hi; lo++ {
+		m[lo>>3] &^= 1 << (lo & 7)
 	}
 }
 
-// freeFrags frees what neither a file nor the volume itself has.
-func (c *checker) freeFrags(cg int, g *ondisk.Group) {
-	used := c.groups[cg].used
-	base := c.s.CgBase(cg)
-	lo, hi := int(c.s.CgSuper(cg)-base), int(c.s.CgData(cg)-base) // the group's own structures
-	if cg == 0 {
-		lo, hi = 0, int(c.summaryEnd())
-	}
-	taken := func(f int) bool {
-		return f >= lo && f < hi || used != nil && used[f>>3]&(1<<(f&7)) != 0
-	}
-	frag := int(c.s.Frag)
-	for blk := 0; blk < g.Blocks(); blk++ {
-		free := 0
-		for f := blk * frag; f < (blk+1)*frag; f++ {
-			if !taken(f) {
-				free++
+// countFrags counts the free blocks and fragments of a map, and the runs of fragments.
+func countFrags(s *ondisk.Super, g *ondisk.Group, m []byte, sum *ondisk.Summary) {
+	frag := int(s.Frag)
+	full := byte(1<<frag - 1)
+	for i, b := range m {
+		if b == 0 {
+			continue
+		}
+		for bit := 0; bit < 8; bit += frag {
+			switch p := b >> bit & full; p {
+			case 0:
+			case full:
+				sum.FreeBlocks++
+				g.CountOldTables((8*i + bit) / frag)
+			default:
+				sum.FreeFrags += int32(ones(p))
+				g.AcctFrags(p, 1)
 			}
 		}
-		if free == frag {
-			g.FreeBlock(blk)
+	}
+}
+
+// mapClusters fills the map of free blocks and counts its runs.
+func (c *checker) mapClusters(g *ondisk.Group) {
+	if !g.HasClusters() {
+		return
+	}
+	m, limit := g.ClusterMap(), int(c.s.ContigSum)
+	clear(m)
+	sums := make([]int32, limit+1)
+	run := 0
+	for blk := range g.Blocks() {
+		if g.BlockFree(blk) {
+			m[blk>>3] |= 1 << (blk & 7)
+			run++
 			continue
 		}
-		c.freeSingles(g, blk*frag, (blk+1)*frag, taken)
-	}
-	c.freeSingles(g, g.Blocks()*frag, g.Frags(), taken)
-}
-
-func (c *checker) freeSingles(g *ondisk.Group, from, to int, taken func(int) bool) {
-	for f := from; f < to; f++ {
-		if !taken(f) {
-			g.FreeFrags(f, 1)
+		if run > 0 {
+			sums[min(run, limit)]++
+			run = 0
 		}
 	}
+	if run > 0 {
+		sums[min(run, limit)]++
+	}
+	for n := 1; n <= limit; n++ {
+		g.SetClusterSum(n, sums[n])
+	}
 }
 
-// backupDiffers reports whether the group's copy of the superblock disagrees in what never changes.
-func (c *checker) backupDiffers(cg int) bool {
-	b, err := ondisk.ReadBackup(c.dev, c.dev.Size(), c.s.FragOffset(c.s.CgSuper(cg)))
-	if err != nil {
-		return true
+func ones(b byte) int {
+	n := 0
+	for ; b != 0; b &= b - 1 {
+		n++
 	}
-	s := c.s
-	return b.Version != s.Version || b.Order != s.Order ||
-		b.SblkNo != s.SblkNo || b.CblkNo != s.CblkNo || b.IblkNo != s.IblkNo || b.DblkNo != s.DblkNo ||
-		b.Ncg != s.Ncg || b.BSize != s.BSize || b.FSize != s.FSize || b.Frag != s.Frag || b.FsbToDb != s.FsbToDb ||
-		b.SBSize != s.SBSize || b.Nindir != s.Nindir || b.Inopb != s.Inopb || b.CSSize != s.CSSize ||
-		b.Ipg != s.Ipg || b.Fpg != s.Fpg
+	return n
+}
+
+// checkBackup compares the group's copy of the superblock with the primary, in what never changes.
+func (c *checker) checkBackup(cg int, p *rebuild) {
+	at := c.s.FragOffset(c.s.CgSuper(cg))
+	kept, err := ondisk.ReadBackup(c.dev, c.dev.Size(), at)
+	if err == nil && sameGeometry(c.s, kept) && !c.super.backups {
+		return
+	}
+	if c.super.backups || p.backup.wanted(c, "ALTERNATE SUPERBLK(S) ARE INCORRECT") {
+		c.putBackup(at)
+	}
 }

@@ -8,20 +8,6 @@ import (
 	"rump/ffs/ondisk"
 )
 
-// Offsets in a quota2 file (struct quota2_header) and in its entries (struct quota2_entry).
-const (
-	offQuotaMagic = 0   // q2h_magic_number
-	offQuotaType  = 4   // q2h_type
-	offQuotaShift = 5   // q2h_hash_shift
-	offQuotaHash  = 112 // q2h_entries
-
-	offEntryBlocks = 16 // q2e_val[QL_BLOCK].q2v_cur
-	offEntryFiles  = 56 // q2e_val[QL_FILE].q2v_cur
-	offEntryNext   = 80 // q2e_next
-	offEntryID     = 88 // q2e_uid
-	quotaEntrySize = 96
-)
-
 // quotaKey is an owner: kind 0 for users, 1 for groups.
 type quotaKey struct {
 	kind int
@@ -31,106 +17,140 @@ type quotaKey struct {
 // quotaUse is what an owner uses: 512-byte units and inodes.
 type quotaUse struct{ blocks, files int64 }
 
-// addUsage counts an inode for its owners.
-func (c *checker) addUsage(ino ondisk.Ino, d *ondisk.Inode, sectors int64) {
+// addUsage counts sectors and files of an inode for its owners.
+func (c *checker) addUsage(ino ondisk.Ino, d *ondisk.Inode, sectors, files int64) {
 	if !c.s.HasQuota2() || c.hidden(ino) {
 		return
 	}
 	for kind, id := range []uint32{d.UID, d.GID} {
 		u := c.usage[quotaKey{kind, id}]
 		u.blocks += sectors
-		u.files++
-		c.usage[quotaKey{kind, id}] = u
+		u.files += files
+		if u == (quotaUse{}) {
+			delete(c.usage, quotaKey{kind, id})
+		} else {
+			c.usage[quotaKey{kind, id}] = u
+		}
 	}
 }
+
+var quotaNames = [...]string{"USER", "GROUP"}
 
 // phase6 compares what the quotas of the volume say with what files use. Volumes without quotas have no such phase.
-func (c *checker) phase6() error {
+func (c *checker) phase6() {
 	if !c.s.HasQuota2() {
-		return nil
+		return
 	}
-	if err := c.start(6, "Check Quotas"); err != nil {
-		return err
-	}
-	for kind, name := range []string{"USER", "GROUP"} {
+	c.start(6, "Check Quotas")
+	changes := c.changes
+	for kind, name := range quotaNames {
 		if c.s.QuotaFlags&(1<<kind) == 0 {
-			continue
+			c.clearQuota(kind, "CLEAR "+name+" QUOTA INODE")
 		}
-		have, err := c.quotaEntries(c.s.QuotaFile[kind], kind)
-		if err != nil {
-			return err
-		}
-		if have == nil {
-			c.note(Damage, c.s.QuotaFile[kind], "CORRUPTED QUOTA FILE I=%d\n", c.s.QuotaFile[kind])
-			continue
-		}
-		c.compareQuotas(kind, name, have)
 	}
-	return nil
+	if c.s.QuotaFlags&3 == 0 {
+		c.record(Hint, 0, "no quotas, but the flag of quotas")
+		if c.mode == Preen || c.ask("CLEAR SUPERBLOCK QUOTA FLAG") {
+			c.s.Flags &^= ondisk.FlagQuota2
+			c.s.QuotaMagic = 0
+			c.super.changed = true
+		}
+	}
+	for kind, name := range quotaNames {
+		if c.s.QuotaFlags&(1<<kind) == 0 || c.stopped() {
+			continue
+		}
+		if q := c.checkQuotaFile(kind, name); q != nil {
+			q.compare(name)
+		}
+	}
+	if c.changes != changes {
+		c.rebuildGroups() // with what has been allocated since phase 5
+	}
 }
 
-func (c *checker) compareQuotas(kind int, name string, have map[uint32]quotaUse) {
-	ids := map[uint32]bool{}
-	for id := range have {
-		ids[id] = true
+// clearQuota frees the inode of quotas that the volume does not keep.
+func (c *checker) clearQuota(kind int, question string) {
+	ino := c.s.QuotaFile[kind]
+	if ino == 0 {
+		return
 	}
+	c.record(Hint, ino, question)
+	if c.mode != Preen && !c.ask(question) {
+		return
+	}
+	if c.s.ValidIno(ino) && c.stateOf(ino) == file {
+		c.free(ino)
+	}
+	c.s.QuotaFile[kind] = 0
+	c.super.changed = true
+}
+
+// checkQuotaFile looks at the file of one kind of quotas, makes it anew if it makes no sense, and mends its lists; nil if it cannot be used.
+func (c *checker) checkQuotaFile(kind int, name string) *quotaFile {
+	ino := c.s.QuotaFile[kind]
+	q := c.openQuota(kind)
+	if q == nil && ino != 0 {
+		c.warn(Damage, ino, "CORRUPTED %s QUOTA INODE %d", name, ino)
+		if !c.fix("CLEAR", "CLEARED") {
+			return nil
+		}
+		if c.s.ValidIno(ino) && c.stateOf(ino) == file && c.hiddenOnly(ino) {
+			c.free(ino)
+		}
+		c.s.QuotaFile[kind] = 0
+		c.super.changed = true
+	}
+	if q == nil {
+		c.warn(Damage, 0, "NO %s QUOTA INODE", name)
+		if !c.fix("CREATE", "CREATED") || !c.createQuota(kind) {
+			return nil
+		}
+		q = c.openQuota(kind)
+	}
+	if q != nil && !q.checkLists() {
+		return nil
+	}
+	return q
+}
+
+// hiddenOnly reports whether no name leads to an inode: one that the superblock took for a quota file may be somebody's file.
+func (c *checker) hiddenOnly(ino ondisk.Ino) bool { return c.links(ino) == int32(c.inode(ino).Nlink) }
+
+// compare holds the entries against what was counted.
+func (q *quotaFile) compare(name string) {
+	c := q.c
+	have := map[uint32]int64{}
+	q.each(func(off int64) { have[q.id(off)] = off })
+	ids := maps.Clone(have)
 	for key := range c.usage {
-		if key.kind == kind {
-			ids[key.id] = true
+		if _, ok := ids[key.id]; !ok && key.kind == q.kind {
+			ids[key.id] = 0
 		}
 	}
 	for _, id := range slices.SortedFunc(maps.Keys(ids), cmp.Compare) {
-		is, should := have[id], c.usage[quotaKey{kind, id}]
-		if is != should {
-			c.note(Counts, 0, "%s QUOTA MISMATCH FOR ID %d: %d/%d SHOULD BE %d/%d", name, id,
-				is.blocks, is.files, should.blocks, should.files)
-			c.ask("FIX")
+		is, should := quotaUse{}, c.usage[quotaKey{q.kind, id}]
+		off, ok := have[id]
+		if ok {
+			is = q.use(off)
 		}
-	}
-}
-
-// quotaEntries reads all entries of a quota file; nil if it makes no sense.
-func (c *checker) quotaEntries(ino ondisk.Ino, kind int) (map[uint32]quotaUse, error) {
-	if !c.s.ValidIno(ino) || c.stateOf(ino) != file {
-		return nil, nil
-	}
-	d, err := c.inode(ino)
-	if err != nil {
-		return nil, err
-	}
-	const most = 64 << 20 // bytes: more than half a million owners
-	if d.Size > most {
-		return nil, nil
-	}
-	var b []byte
-	err = c.walkBlocks(d, c.visitLimit(), func(at ondisk.Frag, n int, p place) (step, error) {
-		if p.level > 0 || p.lbn < 0 {
-			return goOn, nil
+		if is == should {
+			continue
 		}
-		block, err := c.read(at, n)
-		b = append(b, block...)
-		return goOn, err
-	})
-	if err != nil || int64(len(b)) < d.Size || len(b) < offQuotaHash {
-		return nil, err
-	}
-	o := c.s.Order
-	heads := 1 << min(b[offQuotaShift], 30)
-	if o.Uint32(b[offQuotaMagic:]) != ondisk.Quota2Magic || int(b[offQuotaType]) != kind || offQuotaHash+8*heads > len(b) {
-		return nil, nil
-	}
-	have := map[uint32]quotaUse{}
-	left := len(b)/quotaEntrySize + 1 // a chain longer than that is a loop
-	for i := range heads {
-		for off := o.Uint64(b[offQuotaHash+8*i:]); off != 0; {
-			if off > uint64(len(b)-quotaEntrySize) || left == 0 {
-				return nil, nil
+		c.warn(Counts, 0, "%s QUOTA MISMATCH FOR ID %d: %d/%d SHOULD BE %d/%d", name, id, is.blocks, is.files, should.blocks, should.files)
+		switch {
+		case ok && c.fix("FIX", "FIXED"):
+			q.setUse(off, should)
+			q.save(off)
+		case !ok && c.fix("ALLOC", "ALLOCATED"):
+			if !q.add(id, should) {
+				c.fatal(Damage, 0, "SORRY, CAN'T EXPAND QUOTA INODE\n")
+				c.leave()
+				return
 			}
-			left--
-			e := b[off:]
-			have[o.Uint32(e[offEntryID:])] = quotaUse{int64(o.Uint64(e[offEntryBlocks:])), int64(o.Uint64(e[offEntryFiles:]))}
-			off = o.Uint64(e[offEntryNext:])
+		}
+		if c.stopped() {
+			return
 		}
 	}
-	return have, nil
 }

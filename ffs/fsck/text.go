@@ -13,24 +13,36 @@ func (c *checker) inodeText(ino ondisk.Ino) string {
 	if !c.s.ValidIno(ino) {
 		return s
 	}
-	d, err := c.inode(ino)
-	if err != nil {
-		return s
+	d := c.inode(ino)
+	owner := ""
+	if c.o.Owner != nil {
+		owner = c.o.Owner(d.UID)
+	}
+	if owner == "" {
+		owner = fmt.Sprint(d.UID)
 	}
 	t := time.Unix(d.Mtime.Sec, 0).In(c.o.Zone).Format("Jan _2 15:04 2006")
-	return s + fmt.Sprintf(" OWNER=%d MODE=%o\nSIZE=%d MTIME=%s  ", d.UID, d.Mode, uint64(d.Size), t)
+	return s + fmt.Sprintf(" OWNER=%s MODE=%o\n%sSIZE=%d MTIME=%s  ", owner, d.Mode, c.prefix(), uint64(d.Size), t)
 }
 
-// fileText describes ino, which has an entry in directory cwd, with its path.
-func (c *checker) fileText(cwd, ino ondisk.Ino) string {
-	path := c.path(cwd, ino)
-	s := c.inodeText(ino) + "\n"
+// nameError reports what is wrong with ino, which path leads to. Preen ends with it.
+func (c *checker) nameError(k Kind, ino ondisk.Ino, path, what string) {
+	kind := "NAME"
 	if c.s.ValidIno(ino) {
-		if d, err := c.inode(ino); err == nil && knownType(d.Mode&ondisk.ModeType) {
-			return s + kindName(d) + "=" + path + "\n"
+		if d := c.inode(ino); knownType(d.Mode & ondisk.ModeType) {
+			kind = kindName(d)
 		}
 	}
-	return s + "NAME=" + path + "\n"
+	text := what + " " + c.inodeText(ino)
+	c.record(k, ino, text)
+	c.say("%s\n", text)
+	c.print("%s=%s\n", kind, path)
+	c.giveUp()
+}
+
+// dirError reports what is wrong with a directory.
+func (c *checker) dirError(k Kind, ino ondisk.Ino, what string) {
+	c.nameError(k, ino, c.path(ino), what)
 }
 
 func kindName(d *ondisk.Inode) string {

@@ -14,59 +14,38 @@ const (
 // place says what a fragment run is to its file.
 type place struct {
 	level int          // 0 for data, 1 to 3 for an indirect block of that level
-	lbn   ondisk.Block // of data
-	size  int64        // bytes of the file from this block on; of data
+	lbn   ondisk.Block // of data, or the first below; negative for extended attributes
+	size  int64        // bytes of the file from this block on
+	at    pointer      // where the pointer to it is
+}
+
+// pointer is a place of a pointer: in the indirect block in, or in the inode if that is 0.
+type pointer struct {
+	in    ondisk.Frag
+	index int
 }
 
 // visitor is called for each fragment run that an inode points to, indirect blocks before what they point to.
-type visitor func(at ondisk.Frag, n int, p place) (step, error)
+type visitor func(f ondisk.Frag, n int, p place) step
 
 // isInline reports whether the inode's pointers are no pointers: devices, short symbolic links.
-func (c *checker) isInline(d *ondisk.Inode) bool {
-	switch d.Mode & ondisk.ModeType {
-	case ondisk.ModeBlock, ondisk.ModeChar:
-		return true
-	case ondisk.ModeSymlink:
-		return c.s.IsShortLink(d)
-	}
-	return false
-}
+func (c *checker) isInline(d *ondisk.Inode) bool { return d.IsDevice() || c.s.IsShortLink(d) }
 
 // walkBlocks visits what an inode points to, as far as its size says. Snapshots' special pointers 1 and 2 are left out. At most limit runs are
-// visited, so that a web of indirect blocks pointing to each other ends.
-func (c *checker) walkBlocks(d *ondisk.Inode, limit int64, visit visitor) error {
-	if c.isInline(d) {
-		return nil
-	}
-	w := walker{c: c, visit: visit, left: limit, snap: d.Flags&flagSnapshot != 0}
+// visited; it returns how many were.
+func (c *checker) walkBlocks(d *ondisk.Inode, limit int64, visit visitor) int64 {
+	w := walker{c: c, visit: visit, left: limit, snap: d.Flags&ondisk.FileSnapshot != 0}
 	for i := 0; i < ondisk.NExtBlocks && c.s.Version == 2; i++ {
 		n := c.s.FragsOf(int64(c.s.BlockSizeOf(int64(d.ExtSize), ondisk.Block(i))))
-		if st, err := w.run(d.ExtB[i], n, place{lbn: ondisk.Block(-1 - i)}); st == stop || err != nil {
-			return err
+		if w.run(d.ExtB[i], n, place{lbn: ondisk.Block(-1 - i)}) == stop {
+			return limit - w.left
 		}
 	}
-	size := int64(d.Size)
-	for i := range ondisk.NDirect {
-		lbn := ondisk.Block(i)
-		n := c.s.FragsOf(int64(c.s.BlockSizeOf(size, lbn)))
-		if st, err := w.run(d.DB[i], n, place{lbn: lbn, size: size - c.s.BlockOffset(lbn)}); st == stop || err != nil {
-			return err
-		}
+	if !c.isInline(d) {
+		w.data(d)
 	}
-	for level := 1; level <= ondisk.NIndirect; level++ {
-		lbn := c.s.FirstIndirect(level)
-		if c.s.BlockOffset(lbn) >= size {
-			break
-		}
-		if st, err := w.indirect(d.IB[level-1], level, lbn, size); st == stop || err != nil {
-			return err
-		}
-	}
-	return nil
+	return limit - w.left
 }
-
-// flagSnapshot is SF_SNAPSHOT.
-const flagSnapshot = 0x200000
 
 type walker struct {
 	c     *checker
@@ -75,47 +54,73 @@ type walker struct {
 	snap  bool
 }
 
-func (w *walker) run(at ondisk.Frag, n int, p place) (step, error) {
-	if at == 0 || n == 0 || w.snap && (at == 1 || at == 2) {
-		return skip, nil
+func (w *walker) data(d *ondisk.Inode) {
+	s := w.c.s
+	for i := range ondisk.NDirect {
+		lbn := ondisk.Block(i)
+		n := s.FragsOf(int64(s.BlockSizeOf(d.Size, lbn)))
+		p := place{lbn: lbn, size: d.Size - s.BlockOffset(lbn), at: pointer{index: i}}
+		if w.run(d.DB[i], n, p) == stop {
+			return
+		}
 	}
-	if w.left--; w.left < 0 {
-		return stop, w.c.ctx.Err()
+	for level := 1; level <= ondisk.NIndirect; level++ {
+		lbn := s.FirstIndirect(level)
+		if s.BlockOffset(lbn) >= d.Size || w.indirect(d.IB[level-1], level, lbn, d.Size, pointer{index: ondisk.NDirect + level - 1}) == stop {
+			return
+		}
 	}
-	return w.visit(at, n, p)
+}
+
+func (w *walker) run(f ondisk.Frag, n int, p place) step {
+	if f == 0 || n == 0 || w.snap && (f == 1 || f == 2) {
+		return skip
+	}
+	if w.left <= 0 || w.c.stopped() {
+		return stop
+	}
+	w.left--
+	return w.visit(f, n, p)
 }
 
 // indirect visits an indirect block of the given level whose first pointer leads to block lbn of a file of size bytes, and all below.
-func (w *walker) indirect(at ondisk.Frag, level int, lbn ondisk.Block, size int64) (step, error) {
-	st, err := w.run(at, int(w.c.s.Frag), place{level: level, lbn: lbn, size: size - w.c.s.BlockOffset(lbn)})
-	if st != goOn || err != nil {
-		if st == skip {
-			st = goOn
-		}
-		return st, err
+func (w *walker) indirect(f ondisk.Frag, level int, lbn ondisk.Block, size int64, at pointer) step {
+	s := w.c.s
+	if st := w.run(f, int(s.Frag), place{level, lbn, size - s.BlockOffset(lbn), at}); st != goOn {
+		return st
 	}
-	b, err := w.c.read(at, int(w.c.s.Frag))
-	if err != nil {
-		return stop, err
-	}
-	ptrs := w.c.s.IndirectIn(b)
-	span := w.c.s.IndirectSpan(level)
-	for i := range int(w.c.s.Nindir) {
+	ptrs := s.IndirectIn(w.c.read(f, int(s.Frag)))
+	span := s.IndirectSpan(level)
+	for i := range int(s.Nindir) {
 		child := lbn + ondisk.Block(i)*span
-		if w.c.s.BlockOffset(child) >= size {
+		if s.BlockOffset(child) >= size {
 			break
 		}
+		p, here := ptrs.Get(i), pointer{f, i}
 		if level > 1 {
-			st, err = w.indirect(ptrs.Get(i), level-1, child, size)
-		} else {
-			st, err = w.run(ptrs.Get(i), int(w.c.s.Frag), place{lbn: child, size: size - w.c.s.BlockOffset(child)})
-		}
-		if st == stop || err != nil {
-			return st, err
+			if w.indirect(p, level-1, child, size, here) == stop {
+				return stop
+			}
+		} else if w.run(p, int(s.Frag), place{0, child, size - s.BlockOffset(child), here}) == stop {
+			return stop
 		}
 	}
-	return goOn, nil
+	return goOn
 }
 
-// visitLimit is more runs than any sound file can have: every fragment once as data, and as much again.
-func (c *checker) visitLimit() int64 { return 2*int64(c.s.Size) + 64 }
+// setPointer changes one pointer of a file, in the inode or in an indirect block.
+func (c *checker) setPointer(ino ondisk.Ino, at pointer, f ondisk.Frag) {
+	if at.in != 0 {
+		bl := c.block(at.in, int(c.s.Frag))
+		c.s.IndirectIn(bl.b).Set(at.index, f)
+		c.save(bl)
+		return
+	}
+	d := c.inode(ino)
+	if at.index < ondisk.NDirect {
+		d.DB[at.index] = f
+	} else {
+		d.IB[at.index-ondisk.NDirect] = f
+	}
+	c.putInode(ino, d)
+}
