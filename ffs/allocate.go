@@ -33,7 +33,7 @@ func (f *file) Allocate(ctx context.Context, cred *vfs.Cred, off, length int64, 
 	err := f.allocate(cred, off, end)
 	if err != nil {
 		if serr := f.shrink(old); serr != nil {
-			f.fs.log.Error("a failed allocation left space behind; run fsck", "ino", f.ino, "err", serr)
+			f.suspect("a failed allocation left space behind", serr)
 		}
 	} else if end > old {
 		f.di.Mtime = f.fs.now()
@@ -161,7 +161,6 @@ func (f *file) blankRange(off, end int64) error {
 
 // cutMiddle frees the logical blocks first to last-1.
 func (f *file) cutMiddle(first, last ondisk.Block) error {
-	s := f.fs.s
 	fr := freer{in: f.inode}
 	for lbn := first; lbn < min(last, ondisk.NDirect); lbn++ {
 		if ptr := f.di.DB[lbn]; ptr != 0 {
@@ -175,7 +174,20 @@ func (f *file) cutMiddle(first, last ondisk.Block) error {
 		}
 	}
 	fr.start()
-	for lbn := max(first, ondisk.NDirect); lbn < last && fr.err == nil; {
+	err := f.cutLeaves(max(first, ondisk.NDirect), last, &fr)
+	if err != nil && fr.err == nil {
+		f.suspect("a hole was not finished", err)
+	}
+	if ferr := fr.finish(); err == nil {
+		err = ferr
+	}
+	return err
+}
+
+// cutLeaves frees the logical blocks first to last-1, which are reached through indirect blocks. Those stay.
+func (f *file) cutLeaves(first, last ondisk.Block, fr *freer) error {
+	s := f.fs.s
+	for lbn := first; lbn < last && fr.err == nil; {
 		p, ok := s.PathTo(lbn)
 		if !ok {
 			break
@@ -198,7 +210,7 @@ func (f *file) cutMiddle(first, last ondisk.Block) error {
 		}
 		lbn += n
 	}
-	return fr.finish()
+	return nil
 }
 
 // cutPointers makes n pointers of the indirect block at leaf holes, on the disk, and returns where they led.

@@ -159,7 +159,12 @@ func (in *inode) setPointers(f ondisk.Frag, i int, first ondisk.Frag, n int, fre
 	}
 	size := int(s.BSize / s.Nindir)
 	if in.isMeta() {
-		return b.Write(i*size, (i+n)*size) // names must not be in a block that nothing leads to
+		// Names must not be in a block that nothing leads to.
+		err := b.Write(i*size, (i+n)*size)
+		for k := 0; k < n && err != nil; k++ {
+			p.Set(i+k, 0) // there was a hole, and what is there now will be freed
+		}
+		return err
 	}
 	b.Dirty(uint64(in.ino), i*size, (i+n)*size)
 	return nil
@@ -184,6 +189,7 @@ func (fs *FS) forget(f ondisk.Frag, n int) {
 // release frees n fragments that nothing on the disk leads to. That it fails costs space; the log says so.
 func (fs *FS) release(f ondisk.Frag, n int) {
 	if err := fs.alloc.Free(f, n); err != nil {
+		fs.alloc.Suspect()
 		fs.log.Error("fragments not freed; run fsck", "blk", int64(f), "err", err)
 	}
 }

@@ -18,7 +18,7 @@ func (d *dir) Create(ctx context.Context, cred *vfs.Cred, name string, a vfs.Cre
 	if err != nil {
 		return nil, err
 	}
-	base, err := d.prepare(cred, name)
+	where, err := d.prepare(cred, name)
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +28,7 @@ func (d *dir) Create(ctx context.Context, cred *vfs.Cred, name string, a vfs.Cre
 	}
 	if err = in.firstBlock(cred, d, a.Target); err == nil {
 		if err = in.store(true); err == nil {
-			err = d.enter(base, name, in.ino, ondisk.TypeOf(in.di.Mode))
+			err = d.enter(where, name, in.ino, ondisk.TypeOf(in.di.Mode))
 		}
 	}
 	if err != nil {
@@ -162,20 +162,17 @@ func (in *inode) setTarget(cred *vfs.Cred, target string) error {
 // discard undoes newInode and firstBlock after a failure: on the disk the inode is unused before its blocks are free. No name leads to it.
 func (d *dir) discard(in *inode) {
 	if in.di.IsDir() {
-		d.di.Nlink--
-		if err := d.store(false); err != nil {
-			d.fs.log.Error("link count of a directory too high; run fsck", "ino", d.ino, "err", err)
-		}
+		d.dropLink(1)
 	}
 	if err := in.destroy(); err != nil {
-		d.fs.log.Error("an inode is lost; run fsck", "ino", in.ino, "err", err)
+		in.suspect("an inode is lost", err)
 	}
 }
 
 // releaseInode gives back a number that was never used.
 func (fs *FS) releaseInode(in *inode) {
 	if err := fs.alloc.FreeInode(in.ino, in.di.IsDir()); err != nil {
-		fs.log.Error("an inode is lost; run fsck", "ino", in.ino, "err", err)
+		in.suspect("an inode is lost", err)
 	}
 }
 
@@ -197,7 +194,7 @@ func (d *dir) Link(ctx context.Context, cred *vfs.Cred, name string, target vfs.
 	case in.di.Nlink <= 0:
 		return syscall.ENOENT
 	}
-	base, err := d.prepare(cred, name)
+	where, err := d.prepare(cred, name)
 	if err != nil {
 		return err
 	}
@@ -207,7 +204,7 @@ func (d *dir) Link(ctx context.Context, cred *vfs.Cred, name string, target vfs.
 		in.di.Nlink--
 		return err
 	}
-	if err := d.enter(base, name, in.ino, ondisk.TypeOf(in.di.Mode)); err != nil {
+	if err := d.enter(where, name, in.ino, ondisk.TypeOf(in.di.Mode)); err != nil {
 		in.dropLink(1)
 		return err
 	}
@@ -226,9 +223,7 @@ func (d *dir) own(n vfs.Node) (*inode, bool) {
 func (in *inode) dropLink(n int16) {
 	in.di.Nlink = max(0, in.di.Nlink-n)
 	in.di.Ctime = in.fs.now()
-	if err := in.store(false); err != nil {
-		in.fs.log.Error("link count too high; run fsck", "ino", in.ino, "err", err)
-	}
+	in.storeLate()
 }
 
 // Remove takes a name away, then the link.

@@ -1,6 +1,7 @@
 package ffs
 
 import (
+	"bytes"
 	"context"
 	"sync"
 	"sync/atomic"
@@ -16,6 +17,7 @@ type dir struct {
 	*inode
 	hash    atomic.Pointer[dirHash] // nil until a lookup or change needs it, and again when memory is short
 	hashMu  sync.Mutex              // one builds
+	tooLong atomic.Int64            // size for which there was no memory for an index; 0 if there always was
 	partial atomic.Int64            // when a reading last stopped before the end, in nanoseconds; see mayCompact
 }
 
@@ -211,7 +213,7 @@ func (d *dir) list(u ondisk.DirBlock, base, at int64, fn func(vfs.DirEntry) bool
 			d.fs.log.Warn("directory block left out from a fault on", "ino", d.ino, "off", base+int64(off), "err", string(fault))
 			return true
 		}
-		if e.Ino == 0 || base+int64(off) < at || !e.Whited && !d.fs.s.ValidIno(e.Ino) {
+		if e.Ino == 0 || base+int64(off) < at || !e.Whited && !d.fs.s.ValidIno(e.Ino) || bytes.IndexByte(e.Name, '/') >= 0 {
 			continue
 		}
 		if !fn(vfs.DirEntry{Name: e.Name, Ino: vfs.Ino(e.Ino), Kind: d.kind(&e), Next: vfs.Cookie(base + int64(off+e.Len))}) {
@@ -250,6 +252,6 @@ func (d *dir) mayCompact() bool {
 
 // Reclaim also gives back the index.
 func (d *dir) Reclaim(ctx context.Context) error {
-	d.fs.hashes.account(d, 0)
+	d.dropHash()
 	return d.inode.Reclaim(ctx)
 }

@@ -10,8 +10,8 @@ import (
 const (
 	// hashUnits is the size in directory blocks up to which a directory is searched from its start.
 	hashUnits = 2
-	// hashBudget is the memory for the indexes of all directories, bytes.
-	hashBudget = 64 << 20
+	// hashShare is the memory for the indexes of all directories, in parts of that for buffers.
+	hashShare = 2
 )
 
 // A dirHash is an index of a directory in memory: where a name may be, and where a new one has room. It is right as long as it is
@@ -153,7 +153,8 @@ func (r *roomIndex) cut(n int) {
 
 // dirHashes bounds the memory of all indexes.
 type dirHashes struct {
-	seed maphash.Seed
+	seed   maphash.Seed
+	budget int64 // bytes
 
 	mu    sync.Mutex
 	total int64
@@ -175,7 +176,7 @@ func (d *dirHashes) account(of *dir, bytes int64) bool {
 	}
 	d.size[of] = bytes
 	for victim, n := range d.size { // in random order
-		if d.total <= hashBudget {
+		if d.total <= d.budget {
 			break
 		}
 		if victim != of {
@@ -184,7 +185,7 @@ func (d *dirHashes) account(of *dir, bytes int64) bool {
 			d.total -= n
 		}
 	}
-	if d.total > hashBudget {
+	if d.total > d.budget {
 		delete(d.size, of)
 		d.total -= bytes
 		return false
@@ -197,8 +198,15 @@ func (d *dir) accountHash(h *dirHash) {
 	if n := h.bytes(); n != h.size {
 		if h.size = n; !d.fs.hashes.account(d, n) {
 			d.hash.Store(nil)
+			d.tooLong.Store(d.di.Size)
 		}
 	}
+}
+
+// dropHash detaches the index, which is wrong, or not needed any more.
+func (d *dir) dropHash() {
+	d.hash.Store(nil)
+	d.fs.hashes.account(d, 0)
 }
 
 // hashFrom is the size in bytes above which a directory gets an index.
@@ -214,7 +222,7 @@ func (d *dir) index() (*dirHash, error) {
 	if h := d.hash.Load(); h != nil {
 		return h, nil
 	}
-	if d.di.Size > 2*hashBudget {
+	if long := d.tooLong.Load(); long > 0 && d.di.Size >= long || d.di.Size > 2*d.fs.hashes.budget {
 		return nil, nil
 	}
 	h := newDirHash(int(min(d.di.Size/32, 4096)))

@@ -8,27 +8,32 @@ import (
 	"rump/rumpfs/vfs"
 )
 
-// prepare finds a directory block in which a new entry for name will fit and returns its byte offset, making the directory longer if there
-// is none. After it, enter cannot lack space.
-func (d *dir) prepare(cred *vfs.Cred, name string) (base int64, err error) {
+// A slot is where a new entry will fit.
+type slot struct {
+	base     int64 // byte offset of the directory block
+	whiteout bool  // the name is there already, covered by a whiteout that it takes the place of
+}
+
+// prepare finds a slot for a new name, making the directory longer if there is none. After it, enter cannot lack space.
+func (d *dir) prepare(cred *vfs.Cred, name string) (slot, error) {
 	if d.di.Nlink <= 0 {
-		return 0, syscall.ENOENT // removed, but open
+		return slot{}, syscall.ENOENT // removed, but open
 	}
 	at, ok, err := d.find(name)
 	if err != nil {
-		return 0, err
+		return slot{}, err
 	}
 	if ok {
 		if at.ino != ondisk.WhiteoutIno {
-			return 0, syscall.EEXIST
+			return slot{}, syscall.EEXIST
 		}
-		return at.off &^ (d.unit() - 1), nil // the whiteout becomes the name
+		return slot{at.off &^ (d.unit() - 1), true}, nil
 	}
-	base, err = d.findRoom(ondisk.DirSize(len(name)))
+	base, err := d.findRoom(ondisk.DirSize(len(name)))
 	if err == nil && base < 0 {
 		base, err = d.grow(cred)
 	}
-	return base, err
+	return slot{base: base}, err
 }
 
 // findRoom is the first directory block with room for an entry of need bytes, if need be after it was compacted; -1 if there is none.
@@ -81,46 +86,56 @@ func (d *dir) unitAt(base int64) (b *buf, u ondisk.DirBlock, lo int, err error) 
 	return b, d.fs.s.DirBlockIn(b.Bytes()[lo:]), lo, nil
 }
 
-// change lets fn change the directory block at base, and writes it. fn keeps the names in the index h, if there is one; change keeps the room.
+// change lets fn change the directory block at base, and writes it. fn keeps the names in the index h, if there is one; change keeps the room. What
+// cannot be written is undone: a name must not get to the disk later, when its inode may be another's.
 func (d *dir) change(base int64, fn func(u ondisk.DirBlock, h *dirHash) error) error {
 	b, u, lo, err := d.unitAt(base)
 	if err != nil {
 		return err
 	}
 	defer b.Release()
+	var space [ondisk.AppleDirBlockSize]byte
+	before := space[:copy(space[:], b.Bytes()[lo:lo+u.Len()])]
 	h := d.hash.Load()
-	if err := fn(u, h); err != nil {
-		return err
+	if err = fn(u, h); err == nil {
+		if h != nil {
+			d.indexRoom(h, base, u)
+		}
+		err = b.Write(lo, lo+u.Len())
 	}
-	if h != nil {
-		d.indexRoom(h, base, u)
+	if err != nil {
+		copy(b.Bytes()[lo:], before)
+		d.dropHash()
 	}
-	return b.Write(lo, lo+u.Len())
+	return err
 }
 
-// enter adds an entry to the directory block at base, where prepare found room. It is on the disk on return.
-func (d *dir) enter(base int64, name string, ino ondisk.Ino, t ondisk.DirType) error {
+// enter adds an entry in a slot that prepare found. It is on the disk if there is no error, and nowhere else.
+func (d *dir) enter(at slot, name string, ino ondisk.Ino, t ondisk.DirType) error {
 	var space [ondisk.MaxNameLen]byte
 	key := space[:copy(space[:], name)]
-	err := d.change(base, func(u ondisk.DirBlock, h *dirHash) error {
-		if e, ok := u.Find(key); ok {
+	err := d.change(at.base, func(u ondisk.DirBlock, h *dirHash) error {
+		if at.whiteout {
+			e, ok := u.Find(key)
+			if !ok {
+				return d.corrupt(fmt.Sprintf("directory block at byte %d has lost a whiteout", at.base))
+			}
 			u.SetIno(e.Off, ino)
 			u.SetType(e.Off, t)
 			return nil
 		}
-		piece, _, _ := u.Room()
-		moves := h != nil && piece < ondisk.DirSize(len(key))
+		moves := h != nil && int(h.piece.room[at.base/d.unit()]) < ondisk.DirSize(len(key))
 		if moves {
-			d.forgetUnit(h, base, u)
+			d.forgetUnit(h, at.base, u)
 		}
 		off, ok := u.Insert(ino, t, key)
 		switch {
 		case !ok:
-			return d.corrupt(fmt.Sprintf("directory block at byte %d has no room", base))
+			return d.corrupt(fmt.Sprintf("directory block at byte %d has no room", at.base))
 		case moves:
-			d.indexUnit(h, base, u)
+			d.indexUnit(h, at.base, u)
 		case h != nil:
-			h.add(d.fs.hashes.sum(key), base+int64(off))
+			h.add(d.fs.hashes.sum(key), at.base+int64(off))
 		}
 		return nil
 	})
@@ -129,18 +144,20 @@ func (d *dir) enter(base int64, name string, ino ondisk.Ino, t ondisk.DirType) e
 	}
 	if h := d.hash.Load(); h != nil {
 		d.accountHash(h)
-		if err := d.trim(h, base); err != nil {
-			return err
+		if err := d.trim(h, at.base); err != nil {
+			d.dropHash()
+			d.suspect("the end of a directory was not given back", err)
 		}
 	}
-	return d.touch()
+	d.touch()
+	return nil
 }
 
-// touch notes that entries have changed.
-func (d *dir) touch() error {
+// touch notes that entries have changed. They have, on the disk, so that there is no way back.
+func (d *dir) touch() {
 	now := d.fs.now()
 	d.di.Mtime, d.di.Ctime = now, now
-	return d.store(false)
+	d.storeLate()
 }
 
 // trim gives back fragments at the directory's end that hold no entry, if they are behind the block at base.
@@ -162,7 +179,7 @@ func (d *dir) trim(h *dirHash, base int64) error {
 	return nil
 }
 
-// erase takes away the entry at a place. It is gone from the disk on return.
+// erase takes away the entry at a place. It is gone from the disk if there is no error.
 func (d *dir) erase(at place, name string) error {
 	var space [ondisk.MaxNameLen]byte
 	key := space[:copy(space[:], name)]
@@ -178,10 +195,10 @@ func (d *dir) erase(at place, name string) error {
 		u.Remove(e.Off)
 		return nil
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		d.touch()
 	}
-	return d.touch()
+	return err
 }
 
 // redirect makes the entry at a place lead to another inode. That is on the disk on return.
@@ -235,6 +252,7 @@ func (d *dir) grow(cred *vfs.Cred) (base int64, err error) {
 		h.all.set(int(base/d.unit()), int(d.unit()))
 	}
 	if err := d.store(true); err != nil {
+		d.suspect("the disk may still have a directory's old length", err)
 		return 0, err
 	}
 	if old.n > 0 {

@@ -48,7 +48,11 @@ func newFS(dev blockdev.Device, s *ondisk.Super, cache *bcache.Cache, o Options)
 		dev: dev, s: s, cache: cache, o: o, log: o.Log, sector: int64(dev.SectorSize()), readOnly: o.ReadOnly,
 		xattrs: volumeHasXattrs(s), inited: make([]atomic.Int32, s.Ncg),
 	}
-	fs.hashes = dirHashes{seed: maphash.MakeSeed(), size: map[*dir]int64{}}
+	budget := o.Budget
+	if budget == 0 {
+		budget = bcache.DefaultBudget
+	}
+	fs.hashes = dirHashes{seed: maphash.MakeSeed(), budget: hashShare * budget, size: map[*dir]int64{}}
 	fs.bounce.New = func() any { b := make([]byte, bounceSize); return &b }
 	return fs
 }

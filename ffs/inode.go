@@ -27,7 +27,7 @@ type inode struct {
 	di ondisk.Inode
 
 	mu    sync.Mutex // guards di.Atime and stale in calls that share the vnode lock
-	stale bool       // di.Atime is newer than what the inode's buffer has
+	stale bool       // di is newer than what the inode's buffer has
 }
 
 func (in *inode) base() *inode { return in }
@@ -145,6 +145,20 @@ func (in *inode) store(ordered bool) error {
 	}
 	b.Dirty(uint64(in.ino), lo, hi)
 	return nil
+}
+
+// suspect notes that something on the disk is not as it should be, which costs space: the volume does not become clean.
+func (in *inode) suspect(what string, err error) {
+	in.fs.alloc.Suspect()
+	in.fs.log.Error(what+"; run fsck", "ino", in.ino, "err", err)
+}
+
+// storeLate is store for a change that nothing on the disk waits for: what fails is tried again when the node is synced or reclaimed.
+func (in *inode) storeLate() {
+	if err := in.store(false); err != nil {
+		in.stale = true
+		in.fs.log.Warn("inode not stored yet", "ino", in.ino, "err", err)
+	}
 }
 
 // Ino is the inode number.

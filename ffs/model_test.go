@@ -388,11 +388,12 @@ func TestRandomOperationsAgreeWithModel(t *testing.T) {
 		for _, c := range []struct {
 			name      string
 			size, max int64
-		}{{"roomy", 24 << 20, 5 << 20}, {"full", 3 << 20, 1 << 20}} {
+			budget    int64
+		}{{"roomy", 24 << 20, 5 << 20, 0}, {"full", 3 << 20, 1 << 20, 64 << 10}, {"tiny", 1 << 20, 1 << 18, 1}} {
 			t.Run(f.name+"-"+c.name, func(t *testing.T) {
 				t.Parallel()
 				dev := f.format(t, c.size)
-				v := open(t, dev, ffs.Options{})
+				v := open(t, lasting{dev}, ffs.Options{Budget: c.budget})
 				m := newModel(v, uint64(i), c.max)
 				for k := range steps {
 					if err := m.step(); err != nil {
@@ -405,7 +406,7 @@ func TestRandomOperationsAgreeWithModel(t *testing.T) {
 				if t.Failed() {
 					t.Fatalf("%s", tail(strings.Join(m.log, "\n"), 3000))
 				}
-				m.v = open(t, dev, ffs.Options{})
+				m.v = open(t, lasting{dev}, ffs.Options{Budget: c.budget})
 				golden.Report(t, m.compare())
 				m.v.close()
 				check(t, dev)

@@ -238,13 +238,21 @@ func TestGoldenImagesCanBeChanged(t *testing.T) {
 			v := open(t, lasting{dev}, ffs.Options{NoAtime: true})
 			v.mayLackSpace(v.mkdir("/zz"))
 			v.mayLackSpace(v.write("/zz/f", make([]byte, 300000), 0))
+			if _, err := v.walk("/mut/wh"); err != syscall.ENOENT {
+				t.Errorf("whiteout: got %v, want ENOENT", err)
+			}
+			v.mayLackSpace(v.write("/mut/wh", []byte("no whiteout"), 0))
 			v.close()
 			check(t, dev)
 
 			v = open(t, lasting{dev}, ffs.Options{NoAtime: true})
+			if p, err := v.read("/mut/wh"); err == nil && string(p) != "no whiteout" {
+				t.Errorf("file in place of a whiteout holds %q", p)
+			}
+			v.forget()
 			got, err := golden.Read(ctx, v.fs)
 			v.must(err)
-			golden.Report(t, golden.Diff(without(got, "/zz"), without(m.Entries, "/zz"), "atime", "mtime", "ctime", "nlink"))
+			golden.Report(t, golden.Diff(without(without(got, "/zz"), "/mut/wh"), without(m.Entries, "/mut/wh"), "atime", "mtime", "ctime", "nlink"))
 			for i := len(got) - 1; i > 0; i-- { // the deepest first
 				if got[i].Type != 'w' {
 					v.must(v.remove(got[i].Path))

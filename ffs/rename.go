@@ -83,14 +83,14 @@ func (m *move) dotdot() (place, error) {
 
 // into moves to a name that is not there.
 func (m *move) into(cred *vfs.Cred) error {
-	base, err := m.to.prepare(cred, m.newName)
+	where, err := m.to.prepare(cred, m.newName)
 	if err != nil {
 		return err
 	}
 	if err := m.hold(); err != nil {
 		return err
 	}
-	if err := m.to.enter(base, m.newName, m.in.ino, ondisk.TypeOf(m.in.di.Mode)); err != nil {
+	if err := m.to.enter(where, m.newName, m.in.ino, ondisk.TypeOf(m.in.di.Mode)); err != nil {
 		m.letGo()
 		return err
 	}
@@ -117,9 +117,7 @@ func (m *move) over() error {
 		m.letGo()
 		return err
 	}
-	if err := m.to.touch(); err != nil {
-		return err
-	}
+	m.to.touch()
 	if victim.di.IsDir() {
 		if !m.newParent {
 			m.to.dropLink(1) // two ".." have become one

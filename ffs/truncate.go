@@ -18,7 +18,7 @@ func (in *inode) resize(cred *vfs.Cred, size int64) error {
 	old := in.di.Size
 	if err := in.closeGap(cred, size); err != nil {
 		if serr := in.shrink(old); serr != nil {
-			in.fs.log.Error("a failed change of size left space behind; run fsck", "ino", in.ino, "err", serr)
+			in.suspect("a failed change of size left space behind", serr)
 		}
 		return err
 	}
@@ -38,7 +38,8 @@ func (in *inode) shrink(size int64) error {
 	cut := in.cutInode(size, &fr)
 	in.di.Size = size
 	if err := in.store(true); err != nil {
-		return err // the disk may still have the old pointers
+		in.suspect("the disk may still have the old pointers", err)
+		return err
 	}
 	fr.start()
 	for _, c := range cut {
@@ -168,7 +169,7 @@ func (fr *freer) flush() {
 func (fr *freer) finish() error {
 	fr.flush()
 	if fr.err != nil {
-		fr.in.fs.alloc.Suspect()
+		fr.in.suspect("blocks not freed", fr.err)
 		return fmt.Errorf("inode %d: %w", fr.in.ino, fr.err)
 	}
 	return nil
@@ -245,6 +246,7 @@ func (in *inode) destroy() error {
 	blocks := in.di.Blocks
 	in.di = ondisk.Inode{Gen: old.Gen, UID: old.UID, GID: old.GID, ModRev: old.ModRev}
 	if err := in.store(true); err != nil {
+		in.suspect("a file without a name was not ended", err)
 		return err
 	}
 	in.di.Mode, in.di.Blocks = old.Mode, blocks // isMeta and addBlocks want to know

@@ -25,7 +25,7 @@ func (f *file) WriteAt(ctx context.Context, cred *vfs.Cred, p []byte, off int64)
 			keep = max(size, off+int64(n))
 		}
 		if serr := f.shrink(keep); serr != nil {
-			f.fs.log.Error("a failed write left space behind; run fsck", "ino", f.ino, "err", serr)
+			f.suspect("a failed write left space behind", serr)
 		}
 	}
 	if n > 0 {
@@ -244,7 +244,8 @@ func (in *inode) moveDirect(cred *vfs.Cred, lbn ondisk.Block, valid, want, o int
 	in.di.Size = max(in.di.Size, s.BlockOffset(lbn)+int64(o+len(p)))
 	in.addBlocks(int64(want-have) >> sectorShift)
 	if err := in.store(true); err != nil {
-		return err // the old place may still be what the disk says: it stays allocated
+		in.suspect("the old place of fragments may still be what the disk says", err)
+		return err
 	}
 	fs.release(old, have>>s.FShift)
 	return nil

@@ -89,12 +89,7 @@ func (in *inode) storeXattrs(cred *vfs.Cred, area []byte) error {
 	old := in.di
 	in.cutXattrs(&fr)
 	in.di.ExtSize = uint32(len(area))
-	err := in.writeXattrs(cred, area)
-	if err == nil {
-		in.di.Ctime = in.fs.now()
-		err = in.store(true)
-	}
-	if err != nil {
+	if err := in.writeXattrs(cred, area); err != nil {
 		for i, f := range in.di.ExtB {
 			if f != 0 {
 				in.fs.release(f, s.BlockSizeOf(int64(len(area)), ondisk.Block(i))>>s.FShift)
@@ -104,9 +99,13 @@ func (in *inode) storeXattrs(cred *vfs.Cred, area []byte) error {
 		in.di = old
 		return err
 	}
+	in.di.Ctime = in.fs.now()
+	if err := in.store(true); err != nil {
+		in.suspect("the disk may have the old extended attributes or the new", err)
+		return err
+	}
 	fr.start()
-	err = fr.finish()
-	return err
+	return fr.finish()
 }
 
 // writeXattrs allocates and writes the blocks of area.
