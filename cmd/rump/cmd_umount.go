@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"syscall"
 	"time"
 
 	"rump/bridge"
 	"rump/disklabel"
-	"rump/rumpfs/blockdev"
 )
 
 // umountCmd unmounts a directory that rump mount mounted.
@@ -66,32 +66,35 @@ func (u *umountCmd) unmount(ctx context.Context, e *env, dir string) error {
 	if err != nil {
 		return err
 	}
-	return waitWritten(ctx, e, m.Source)
+	return waitGone(ctx, e, m)
 }
 
-// waitWritten returns when nobody writes to the image any more: its server holds a lock on it until all is written.
-func waitWritten(ctx context.Context, e *env, spec string) error {
-	file, _, err := disklabel.ParseSpec(spec)
+// waitGone returns when the server of a mount has let go of the image: it holds a lock until all is written. A server that only read holds one that
+// others may have too, so it is not waited for very long.
+func waitGone(ctx context.Context, e *env, m hostMount) error {
+	path, _, err := disklabel.ParseSpec(m.Source)
 	if err != nil {
-		file = spec
+		path = m.Source
 	}
-	const told = 3 * time.Second
+	f, err := os.Open(path)
+	if err != nil {
+		return nil // not a file that can be looked at, so nothing to wait for
+	}
+	defer f.Close()
+	const told, readers = 3 * time.Second, 2 * time.Second
 	for start, warned := time.Now(), false; ; {
-		dev, err := blockdev.OpenFile(file, blockdev.FileOptions{ReadOnly: true})
-		if err == nil {
-			return dev.Close()
-		}
-		if !errors.Is(err, syscall.EBUSY) {
-			return nil // not a file that can be looked at, so nothing to wait for
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err != syscall.EWOULDBLOCK && err != syscall.EINTR || m.ReadOnly && time.Since(start) > readers {
+			return nil
 		}
 		if !warned && time.Since(start) > told {
 			warned = true
-			e.warn("waiting for the server: %v", err)
+			e.warn("waiting until %s is written", path)
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(5 * time.Millisecond):
+		case <-time.After(3 * time.Millisecond):
 		}
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -10,6 +11,7 @@ import (
 // A hostMount is one line of the host's mount table.
 type hostMount struct {
 	Dir, Type, Source string
+	ReadOnly          bool
 }
 
 // hostMounts reads /proc/self/mountinfo (proc(5)), oldest first.
@@ -24,10 +26,11 @@ func hostMounts() ([]hostMount, error) {
 		// 36 35 98:0 / /mnt rw,noatime master:1 - ext3 /dev/root rw
 		left, right, ok := strings.Cut(s.Text(), " - ")
 		l, r := strings.Fields(left), strings.Fields(right)
-		if !ok || len(l) < 5 || len(r) < 2 {
+		if !ok || len(l) < 6 || len(r) < 2 {
 			continue
 		}
-		list = append(list, hostMount{unescape(l[4]), r[0], unescape(r[1])})
+		ro := slices.Contains(strings.Split(l[5], ","), "ro")
+		list = append(list, hostMount{unescape(l[4]), r[0], unescape(r[1]), ro})
 	}
 	return list, nil
 }
