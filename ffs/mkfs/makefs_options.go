@@ -132,6 +132,9 @@ func (m *MakefsOptions) settle() (Options, error) {
 // newSuper is a superblock with all that does not depend on the files.
 func (m *MakefsOptions) newSuper(o *Options) *ondisk.Super {
 	s := o.newSuper()
+	if m.MaxBPG == 0 {
+		s.MaxBPG = s.BSize / 4 // for both versions, other than newfs
+	}
 	if m.HistoricSuper {
 		s.Location = ondisk.LocUFS1
 		placeHeaders(s)
