@@ -14,11 +14,12 @@ import (
 	"rump/rumpfs/vfs"
 )
 
-// A damaged file system has directories whose entries, ".." among them, say whatever a test wants. Its other nodes are
-// regular files.
+// A damaged file system has directories whose entries, ".." among them, say whatever a test wants. Its other nodes
+// are fifos, above number 1000 without names.
 type damaged struct {
 	dirs  map[vfs.Ino]map[string]vfs.Ino
-	kinds map[vfs.Ino]vfs.Kind // of the rest; regular if it is not here
+	kinds map[vfs.Ino]vfs.Kind // of the rest; a fifo if it is not here
+	gone  map[vfs.Ino]int      // how often a node was reclaimed that has no name
 }
 
 func (f *damaged) Type() string                               { return "damaged" }
@@ -47,7 +48,18 @@ func (n damagedNode) Attr(context.Context) (vfs.Attr, error) {
 	if kind == vfs.KindNone {
 		kind = vfs.KindFifo
 	}
-	return vfs.Attr{Ino: n.ino, Kind: kind, Mode: 0o777, Nlink: 1}, nil
+	a := vfs.Attr{Ino: n.ino, Kind: kind, Mode: 0o777, Nlink: 1}
+	if n.ino > 1000 {
+		a.Nlink = 0
+	}
+	return a, nil
+}
+
+func (n damagedNode) Reclaim(context.Context) error {
+	if n.ino > 1000 {
+		n.fs.gone[n.ino]++
+	}
+	return nil
 }
 
 type damagedDir struct {
@@ -161,7 +173,7 @@ func TestRings(t *testing.T) {
 			name string
 		}{{a, "b"}, {b, "a"}, {a, "root"}, {root, "a"}} {
 			wg.Go(func() {
-				for range 300 {
+				for range 3000 {
 					d.Rmdir(ctx, vfs.Root, c.dir, c.name)
 					d.Rename(ctx, vfs.Root, c.dir, c.name, root, "x", 0)
 					if v, err := d.Lookup(ctx, vfs.Root, c.dir, c.name); err == nil {
@@ -203,5 +215,22 @@ func TestWrongKind(t *testing.T) {
 	}
 	if _, err := kern.Boot(kern.Options{Root: &damaged{}}); !errors.Is(err, syscall.EIO) {
 		t.Errorf("boot on a root that is no directory: got %v, want EIO", err)
+	}
+}
+
+// TestOrphan: a node that has no name when it is loaded goes with its last reference.
+func TestOrphan(t *testing.T) {
+	fs := &damaged{dirs: map[vfs.Ino]map[string]vfs.Ino{2: {".": 2, "..": 2}}, gone: map[vfs.Ino]int{}}
+	d, root := bootDamaged(t, fs)
+	v, err := d.Get(ctx, root.Mount(), 1001)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if fs.gone[1001] != 0 {
+		t.Error("the orphan went while it was referred to")
+	}
+	v.Unref()
+	if got := fs.gone[1001]; got != 1 {
+		t.Errorf("reclaims of the orphan after its last reference: got %d, want 1", got)
 	}
 }

@@ -98,6 +98,89 @@ func TestObserver(t *testing.T) {
 	d.Close()
 }
 
+// A keeper remembers the vnode of each name that it was shown, as a host's kernel does behind a mount, until it is told that
+// the name changed.
+type keeper struct {
+	heard []string
+	kept  map[string]*kern.Vnode
+}
+
+func (l *keeper) AttrChanged(*kern.Vnode, bool) {}
+
+func (l *keeper) EntryChanged(dir *kern.Vnode, name string) {
+	l.heard = append(l.heard, name)
+	if v := l.kept[name]; v != nil {
+		v.Unref()
+		delete(l.kept, name)
+	}
+}
+
+// TestMountIsTold: doors hear that a name leads elsewhere, and what they only remember does not keep a mount busy.
+func TestMountIsTold(t *testing.T) {
+	w := newWorld(t)
+	l := &keeper{kept: map[string]*kern.Vnode{}}
+	w.k.NewDoor("keeper", l)
+	w.owned(vfs.Root, w.open, "at", vfs.KindDir, 0o755)
+	l.heard = nil
+	m, err := w.k.MountPath(ctx, "/open/at", rootfs.New(rootfs.Options{}), kern.MountOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"at"}; !slices.Equal(l.heard, want) {
+		t.Errorf("heard of a mount: %q, want %q", l.heard, want)
+	}
+	l.kept["at"] = w.walk("/open/at")
+	w.answers("unmount of what is remembered", w.k.Unmount(ctx, m, false), nil)
+	if len(l.kept) != 0 {
+		t.Error("the door was not asked to let go")
+	}
+	v := w.walk("/open/at")
+	if v.Mount() == m {
+		t.Error("the name leads to what was unmounted")
+	}
+	v.Unref()
+
+	m = w.mountAt("/open/at")
+	open := w.walk("/open/at")
+	w.answers("unmount of what is open", w.k.Unmount(ctx, m, false), syscall.EBUSY)
+	open.Unref()
+	w.answers("unmount", w.k.Unmount(ctx, m, false), nil)
+}
+
+func (w *world) mountAt(path string) *kern.Mount {
+	w.Helper()
+	at := w.walk(path)
+	defer at.Unref()
+	return w.mount(at)
+}
+
+// TestCreateOwned: the new node is its owner's, in a set-group-ID directory of that one's group.
+func TestCreateOwned(t *testing.T) {
+	w := newWorld(t)
+	for _, c := range []struct {
+		dirMode  uint32
+		kind     vfs.Kind
+		gid      uint32
+		wantMode uint32
+	}{
+		{0o777, vfs.KindRegular, 7, 0o644},
+		{0o777, vfs.KindDir, 7, 0o644},
+		{0o2777, vfs.KindRegular, 100, 0o644},
+		{0o2777, vfs.KindDir, 100, 0o2644},
+	} {
+		w.set(w.open, vfs.SetAttr{Mask: vfs.SetMode, Mode: c.dirMode})
+		name := fmt.Sprintf("%o-%d", c.dirMode, c.kind)
+		v, err := w.d.CreateOwned(ctx, w.open, name, vfs.CreateAttr{Kind: c.kind, Mode: 0o644, UID: 5, GID: 7})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := w.attr(v); a.UID != 5 || a.GID != c.gid || a.Mode != c.wantMode {
+			t.Errorf("%s: got owner %d, %d, mode %o, want 5, %d, %o", name, a.UID, a.GID, a.Mode, c.gid, c.wantMode)
+		}
+		v.Unref()
+	}
+}
+
 // TestReadOnlyMount: a mount may be read-only though its file system is not.
 func TestReadOnlyMount(t *testing.T) {
 	w := newWorld(t)

@@ -250,6 +250,8 @@ func testChangeTime(s *suite) {
 		{"remove of another name", func() error { return s.Remove("e/link") }},
 		{"link again", func() error { return s.Link("d/f", "e/link") }},
 		{"rename over another name", func() error { return s.Rename("d/over", "e/link") }},
+		{"rename", func() error { return s.Rename("d/f", "e/f") }},
+		{"rename back", func() error { return s.Rename("e/f", "d/f") }},
 		{"remove", func() error { return s.Remove("d/f") }},
 	}
 	if s.Features.Owners {

@@ -180,6 +180,9 @@ func testAllocate(s *suite) {
 	s.twice(func() { s.holds("f", want) })
 	f = s.open("f")
 	defer f.Close()
+	if !s.Features.Within {
+		s.ok(f.Allocate(0, 300_000, true), "allocate behind the end")
+	}
 	s.ok(f.Truncate(0), "truncate")
 	if a, err = f.Stat(); err != nil || a.Blocks > 64 { // attributes may stay
 		s.Errorf("an empty file takes %d blocks, %v", a.Blocks, err)
