@@ -18,7 +18,7 @@ type dir struct {
 	hash    atomic.Pointer[dirHash] // nil until a lookup or change needs it, and again when memory is short
 	hashMu  sync.Mutex              // one builds
 	tooLong atomic.Int64            // size for which there was no memory for an index; 0 if there always was
-	partial atomic.Int64            // when a reading last stopped before the end, in nanoseconds; see mayCompact
+	partial atomic.Int64            // when a reading last stopped before the end, or may have, in nanoseconds; see mayCompact
 }
 
 var (

@@ -22,7 +22,10 @@
 //
 //	vnode.mu
 //	  inode.mu
-//	    buffer        one at a time; never held across a callback or an allocation
-//	  dirHash.mu      building; a leaf but for buffers
-//	  alloc's locks
+//	  dir.hashMu        building an index
+//	  quota.writeMu     writing the quota files
+//	    buffer          one at a time; never held across a callback or an allocation
+//	    alloc's locks
+//	      dirHashes.mu  leaves
+//	      quota.mu
 package ffs

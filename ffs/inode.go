@@ -106,7 +106,9 @@ func (in *inode) node() (vfs.Node, error) {
 		if in.di.Size > ondisk.MaxDirSize {
 			return nil, in.corrupt(fmt.Sprintf("directory size %d", in.di.Size))
 		}
-		return &dir{inode: in}, nil
+		d := &dir{inode: in}
+		d.partial.Store(in.fs.o.Now().UnixNano()) // somebody may have a cookie from its last life
+		return d, nil
 	case ondisk.ModeSymlink:
 		if in.di.Size > int64(in.fs.s.BSize) {
 			return nil, in.corrupt(fmt.Sprintf("symbolic link size %d", in.di.Size))

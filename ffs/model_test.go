@@ -7,8 +7,10 @@ import (
 	"math/rand/v2"
 	"sort"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"rump/ffs"
 	"rump/rumpfs/vfs"
@@ -380,20 +382,27 @@ func (m *model) compareNode(p string, n *mnode, node vfs.Node, a vfs.Attr) (diff
 // Random operations leave what a map in memory says, on every kind of volume, also when space runs out; the checker finds nothing; and after
 // a remount all is still there.
 func TestRandomOperationsAgreeWithModel(t *testing.T) {
-	steps := 1500
+	steps := 600
 	if testing.Short() {
-		steps = 300
+		steps = 150
 	}
 	for i, f := range flavours() {
 		for _, c := range []struct {
 			name      string
 			size, max int64
-			budget    int64
-		}{{"roomy", 24 << 20, 5 << 20, 0}, {"full", 3 << 20, 1 << 20, 64 << 10}, {"tiny", 1 << 20, 1 << 18, 1}} {
+			o         ffs.Options
+		}{
+			{"roomy", 24 << 20, 5 << 20, ffs.Options{}},
+			{"full", 3 << 20, 1 << 20, ffs.Options{Budget: 64 << 10}},
+			{"tiny", 1 << 20, 1 << 18, ffs.Options{Budget: 1}},
+			{"async", 8 << 20, 1 << 20, ffs.Options{Async: true, NoAtime: true}},
+		} {
 			t.Run(f.name+"-"+c.name, func(t *testing.T) {
 				t.Parallel()
 				dev := f.format(t, c.size)
-				v := open(t, lasting{dev}, ffs.Options{Budget: c.budget})
+				var clock atomic.Int64 // so fast that directories are compacted
+				c.o.Now = func() time.Time { return time.Unix(1e9+10*clock.Add(1), 0) }
+				v := open(t, lasting{dev}, c.o)
 				m := newModel(v, uint64(i), c.max)
 				for k := range steps {
 					if err := m.step(); err != nil {
@@ -406,7 +415,7 @@ func TestRandomOperationsAgreeWithModel(t *testing.T) {
 				if t.Failed() {
 					t.Fatalf("%s", tail(strings.Join(m.log, "\n"), 3000))
 				}
-				m.v = open(t, lasting{dev}, ffs.Options{Budget: c.budget})
+				m.v = open(t, lasting{dev}, c.o)
 				golden.Report(t, m.compare())
 				m.v.close()
 				check(t, dev)
