@@ -2,6 +2,7 @@ package ffs_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
@@ -45,8 +46,8 @@ var crashFlavours = []crashFlavour{
 	{"wide2", mkfs.Options{Version: 2, BlockSize: 4096, FragSize: 512, Inodes: 400}, true},
 }
 
-// TestCrash kills a mount after every single write to its disk and looks at what is left: nothing that fsck could not repair
-// without loss, all names as they were, and all data that was synced.
+// TestCrash kills a mount after every single write to its disk, and in the midst of those that are longer than a sector, and looks at what is
+// left: nothing that fsck could not repair without loss, all names as they were, and all data that was synced.
 func TestCrash(t *testing.T) {
 	for _, f := range crashFlavours {
 		for k := range *crashSeeds {
@@ -164,22 +165,45 @@ func (c *crash) run(steps int) {
 	}, effect{sync: true})
 	disk := c.blank.Snapshot()
 	k, writes := 0, 0
-	for n, err := range c.rec.Prefixes(disk) {
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		for k+1 < len(c.steps) && n > c.steps[k].end {
+	for n, e := range c.rec.Events() {
+		for k+1 < len(c.steps) && n >= c.steps[k].end {
 			k++
 		}
-		if n > 0 && c.rec.Events()[n-1].Op == blockdev.OpFlush {
-			continue
+		if e.Op == blockdev.OpWrite && len(e.Data) > disk.SectorSize() {
+			c.killed(k, n, c.torn(disk, e), "in the midst of a write")
 		}
-		writes++
-		if err := c.steps[k].check(disk.Snapshot(), n); err != nil {
-			c.t.Fatalf("step %d, killed after %d events: %v%s", k, n, err, c.trace(k, n))
+		c.ok(e.Apply(disk), "replay")
+		if e.Op == blockdev.OpWrite {
+			c.killed(k, n+1, disk.Snapshot(), "after a write")
+			writes++
 		}
 	}
 	c.t.Logf("%d steps, %d writes", len(c.steps), writes)
+}
+
+// torn is the disk with the first sectors of a write.
+func (c *crash) torn(disk *blockdev.Memory, e blockdev.Event) *blockdev.Memory {
+	torn := disk.Snapshot()
+	sectors := e.Tear(disk.SectorSize())
+	for _, part := range sectors[:1+c.r.IntN(len(sectors)-1)] {
+		c.ok(part.Apply(torn), "replay")
+	}
+	return torn
+}
+
+// killed checks what is on the disk after n events, and now and then what repair makes of it.
+func (c *crash) killed(k, n int, disk *blockdev.Memory, when string) {
+	c.t.Helper()
+	s := &c.steps[k]
+	err := s.check(disk, n)
+	if err == nil && c.r.IntN(4) == 0 && !(s.movesDir() && n < s.end) {
+		if err = s.repair(disk, n); err != nil {
+			err = fmt.Errorf("after repair: %w", err)
+		}
+	}
+	if err != nil {
+		c.t.Fatalf("step %d, killed %s, %d events: %v%s", k, when, n, err, c.trace(k, n))
+	}
 }
 
 // trace is what led to event n in step k.
@@ -209,18 +233,49 @@ func (s *step) check(disk *blockdev.Memory, n int) error {
 			return fmt.Errorf("marked clean, but fsck says in phase %d, %v: %s", p.Phase, p.Kind, p.Text)
 		}
 	}
-	fs, err := ffs.Mount(context.Background(), disk, ffs.Options{ReadOnly: true})
+	return s.look(disk, n, ffs.Options{ReadOnly: true})
+}
+
+// repair repairs the disk without asking, as a system does when it boots, and looks at it again.
+func (s *step) repair(disk *blockdev.Memory, n int) error {
+	ctx := context.Background()
+	if _, err := fsck.Repair(ctx, disk, fsck.Options{Mode: fsck.Preen, Now: func() time.Time { return time.Unix(2e9, 0) }}); err != nil {
+		return err
+	}
+	rep, err := fsck.Check(ctx, disk, fsck.Options{Force: true})
 	if err != nil {
 		return err
 	}
-	all := map[string]found{}
-	if err := walk(context.Background(), fs, "", fs.Root(), all); err != nil {
+	for _, p := range rep.Problems {
+		return fmt.Errorf("fsck, phase %d, %v: %s", p.Phase, p.Kind, p.Text)
+	}
+	return s.look(disk, n, ffs.Options{})
+}
+
+// look compares names and content with what must be there after n events.
+func (s *step) look(disk *blockdev.Memory, n int, o ffs.Options) error {
+	ctx := context.Background()
+	fs, err := ffs.Mount(ctx, disk, o)
+	if err != nil {
 		return err
 	}
-	if n >= s.end {
-		return s.final.compare(all)
+	if d := fs.Degraded(); d != "" {
+		return errors.New(d)
 	}
-	return s.midst(all)
+	all := map[string]found{}
+	if err := walk(ctx, fs, "", fs.Root(), all); err != nil {
+		return err
+	}
+	maps.DeleteFunc(all, func(p string, _ found) bool { return p == "/lost+found" || strings.HasPrefix(p, "/lost+found/") })
+	if n >= s.end {
+		err = s.final.compare(all)
+	} else {
+		err = s.midst(all)
+	}
+	if err != nil {
+		return err
+	}
+	return fs.Unmount(ctx)
 }
 
 // harms reports whether repairing p could cost more than space. That the count of a directory is lower than the number of ".." that lead to it
