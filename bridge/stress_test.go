@@ -40,7 +40,7 @@ func TestStress(t *testing.T) {
 			if c.procs > 0 {
 				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(c.procs))
 			}
-			length := 1500 * time.Millisecond
+			length := 800 * time.Millisecond
 			if testing.Short() {
 				length = 300 * time.Millisecond
 			}
