@@ -14,6 +14,7 @@ import (
 var applets = map[string]string{
 	"fsck_ffs": "fsck",
 	"newfs":    "newfs",
+	"makefs":   "makefs",
 }
 
 // linksCmd makes the links.

@@ -24,6 +24,7 @@ type cli struct {
 	Info   infoCmd   `cmd:"" help:"Say what a file holds: slices, label, file systems, clean or not, and how to mount it."`
 	Fsck   fsckCmd   `cmd:"" help:"Check a Fast File System."`
 	Newfs  newfsCmd  `cmd:"" help:"Make an empty Fast File System."`
+	Makefs makefsCmd `cmd:"" help:"Make a Fast File System from a tree of files."`
 	Links  linksCmd  `cmd:"" help:"Make links of the historic names to this program."`
 	Man    manCmd    `cmd:"" help:"Print a manual page."`
 

@@ -70,47 +70,76 @@ func fillBits(m []byte, lo, hi int) {
 
 // tally brings everything in the group that is counted from its free map, except inodes, up to date with the map.
 func tally(s *ondisk.Super, g *ondisk.Group, block []byte) {
-	sum := g.Summary()
-	sum.FreeBlocks, sum.FreeFrags = 0, 0
-	var runs [ondisk.MaxFrags]int32
-	var sums [maxContigSum + 1]int32
-	clusters := g.ClusterMap()
-	clear(clusters)
+	t := tallier{clusters: g.ClusterMap(), limit: int(s.ContigSum)}
+	clear(t.clusters)
 	full := byte(1<<s.Frag - 1)
-	row := 0
-	endRow := func() {
-		if row > 0 && s.ContigSum > 0 {
-			sums[min(row, int(s.ContigSum))]++
-		}
-		row = 0
-	}
 	blocks := ceilDiv(g.Frags(), int(s.Frag))
-	for b := 0; b < blocks; b++ {
-		p := g.Pattern(b)
-		if p == full {
-			sum.FreeBlocks++
-			row++
-			if clusters != nil {
-				clusters[b>>3] |= 1 << (b & 7)
-			}
+	for b := 0; b < blocks; {
+		if p := g.Pattern(b); p != full {
+			t.partial(p)
+			b++
 			continue
 		}
-		endRow()
-		sum.FreeFrags += int32(bits.OnesCount8(p))
-		countRuns(p, &runs)
+		n := freeRow(s, g, b)
+		t.row(b, n)
+		b += n
 	}
-	endRow()
 	for n := 1; n < int(s.Frag); n++ {
-		g.SetFragSum(n, runs[n])
+		g.SetFragSum(n, t.runs[n])
 	}
 	for n := 1; n <= int(s.ContigSum); n++ {
-		g.SetClusterSum(n, sums[n])
+		g.SetClusterSum(n, t.sums[n])
 	}
+	sum := g.Summary()
+	sum.FreeBlocks, sum.FreeFrags = t.blocks, t.frags
 	g.SetSummary(sum)
 	if s.Version == 1 {
 		s.Order.PutUint32(block[offBtot:], uint32(sum.FreeBlocks))
 		s.Order.PutUint16(block[offRPos:], uint16(sum.FreeBlocks))
 	}
+}
+
+// freeRow is how many free blocks there are in a row from block b on, which is one.
+func freeRow(s *ondisk.Super, g *ondisk.Group, b int) int {
+	m := g.FreeMap()
+	end := g.Frags() &^ int(s.Frag-1)
+	f := b << s.FragShift
+	for f < end {
+		if f&7 == 0 && f+64 <= end && binary.NativeEndian.Uint64(m[f>>3:]) == 1<<64-1 {
+			f += 64
+			continue
+		}
+		if !g.BlockFree(f >> s.FragShift) {
+			break
+		}
+		f += int(s.Frag)
+	}
+	return f>>s.FragShift - b
+}
+
+// A tallier counts a group.
+type tallier struct {
+	clusters []byte
+	limit    int // of sums
+	blocks   int32
+	frags    int32
+	runs     [ondisk.MaxFrags]int32
+	sums     [maxContigSum + 1]int32
+}
+
+// row counts n free blocks in a row from block b on.
+func (t *tallier) row(b, n int) {
+	t.blocks += int32(n)
+	if t.clusters != nil {
+		fillBits(t.clusters, b, b+n)
+		t.sums[min(n, t.limit)]++
+	}
+}
+
+// partial counts a block that is not free as a whole.
+func (t *tallier) partial(p byte) {
+	t.frags += int32(bits.OnesCount8(p))
+	countRuns(p, &t.runs)
 }
 
 // countRuns adds the lengths of the runs of ones in p.

@@ -344,6 +344,11 @@ func countGroup(s *ondisk.Super, g *ondisk.Group) ondisk.Summary {
 		sum.FreeInodes -= int32(bits.OnesCount8(b))
 	}
 	for f := 0; f < g.Frags(); {
+		if s.Frag == 8 && f&63 == 0 && f+64 <= g.Frags() && string(g.FreeMap()[f>>3:f>>3+8]) == "\xff\xff\xff\xff\xff\xff\xff\xff" {
+			sum.FreeBlocks += 8
+			f += 64
+			continue
+		}
 		if f&int(s.Frag-1) == 0 && g.RunFree(f, int(s.Frag)) {
 			sum.FreeBlocks++
 			f += int(s.Frag)

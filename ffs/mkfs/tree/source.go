@@ -17,7 +17,8 @@ type Source struct {
 	OnlySpec       bool      // leave out what no specification names
 	AllowDuplicate bool      // a name that a specification has twice gets a warning, and the later one wins
 	ContentRoot    string    // directory that contents= of a specification is relative to; "" is the present one
-	Users          Users     // names of owners to numbers; nil: the archive's numbers, and an error where there is none
+	Users          Users     // names of owners in specifications to numbers; nil: names are not known
+	TarNames       bool      // Users is for archives too, whose numbers count otherwise
 	Xattrs         bool      // read extended attributes
 	Now            time.Time // for entries of specifications without a time; zero is the present
 

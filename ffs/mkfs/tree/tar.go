@@ -199,7 +199,7 @@ func tarPatch(s *stream, h *tar.Header, t *tarReader, src *Source) (*patch, erro
 	e.Mode |= uint16(h.Mode) & 0o7777
 	e.Major, e.Minor = uint32(h.Devmajor), uint32(h.Devminor)
 	e.UID, e.GID = uint32(h.Uid), uint32(h.Gid)
-	if src.Users != nil {
+	if src.Users != nil && src.TarNames {
 		if id, ok := src.Users.User(h.Uname); ok && h.Uname != "" {
 			e.UID = id
 		}
