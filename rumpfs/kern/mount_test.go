@@ -3,12 +3,16 @@ package kern_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"rump/rumpfs/kern"
+	"rump/rumpfs/kern/kerntest"
 	"rump/rumpfs/rootfs"
 	"rump/rumpfs/vfs"
 )
@@ -249,17 +253,91 @@ func TestBootWithoutRoot(t *testing.T) {
 	}
 }
 
-// TestMountRace mounts, walks and unmounts at the same time; run it with -race.
+// A slow file system takes its time for Sync.
+type slow struct {
+	vfs.FS
+	began, gate chan struct{}
+	done        atomic.Bool
+	early       atomic.Bool // it was unmounted meanwhile
+}
+
+func (f *slow) Sync(ctx context.Context, wait bool) error {
+	close(f.began)
+	<-f.gate
+	f.done.Store(true)
+	return f.FS.Sync(ctx, wait)
+}
+
+func (f *slow) Unmount(ctx context.Context) error {
+	f.early.Store(!f.done.Load())
+	return f.FS.Unmount(ctx)
+}
+
+// TestUnmountWaitsForSync: not even by force is a file system unmounted while it is being synced.
+func TestUnmountWaitsForSync(t *testing.T) {
+	w := newWorld(t)
+	fs := &slow{FS: rootfs.New(rootfs.Options{}), began: make(chan struct{}), gate: make(chan struct{})}
+	m, err := w.k.Mount(ctx, w.open, fs, kern.MountOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := w.k.Sync(ctx, true); err != nil {
+			t.Errorf("sync: %v", err)
+		}
+	})
+	<-fs.began
+	wg.Go(func() {
+		if err := w.k.Unmount(ctx, m, true); err != nil {
+			t.Errorf("unmount: %v", err)
+		}
+	})
+	for len(w.k.Mounts()) > 1 { // until the unmount is under way
+		time.Sleep(time.Millisecond)
+	}
+	time.Sleep(20 * time.Millisecond)
+	close(fs.gate)
+	wg.Wait()
+	if fs.early.Load() {
+		t.Error("the file system was unmounted during its Sync")
+	}
+}
+
+// TestMountRace mounts, walks, asks by number, and unmounts at the same time. The mounts watch how they are called.
 func TestMountRace(t *testing.T) {
 	w := newWorld(t)
 	at := w.owned(vfs.Root, w.open, "at", vfs.KindDir, 0o755)
-	rounds := 200
+	rounds := 300
 	if testing.Short() {
 		rounds = 50
 	}
+	var current atomic.Pointer[kern.Mount]
+	current.Store(w.root.Mount())
+	busy := []func() error{
+		func() error {
+			v, err := w.d.Walk(ctx, vfs.Root, w.root, "open/at/../at/./x", true)
+			if err == nil {
+				v.Unref()
+			}
+			return err
+		},
+		func() error {
+			v, err := w.d.Get(ctx, current.Load(), vfs.Ino(3+rand.IntN(8)))
+			if err == nil {
+				v.Unref()
+			}
+			return err
+		},
+		func() error { return w.k.Sync(ctx, false) },
+		func() error {
+			w.k.Mounts()
+			return nil
+		},
+	}
 	var wg sync.WaitGroup
 	done := make(chan struct{})
-	for range 2 {
+	for _, do := range busy {
 		wg.Go(func() {
 			for {
 				select {
@@ -267,31 +345,28 @@ func TestMountRace(t *testing.T) {
 					return
 				default:
 				}
-				v, err := w.d.Walk(ctx, vfs.Root, w.root, "open/at/../at/./x", true)
-				if err == nil {
-					v.Unref()
-				} else if err != syscall.ENOENT && err != syscall.ESTALE {
-					t.Errorf("walk: %v", err)
+				if err := do(); err != nil && err != syscall.ENOENT && err != syscall.ESTALE {
+					t.Errorf("while mounts come and go: %v", err)
 					return
-				}
-				if err := w.k.Sync(ctx, false); err != nil {
-					t.Errorf("sync: %v", err)
 				}
 			}
 		})
 	}
 	for i := range rounds {
-		m, err := w.k.Mount(ctx, at, rootfs.New(rootfs.Options{}), kern.MountOptions{})
+		m, err := w.k.Mount(ctx, at, kerntest.Watch(t, rootfs.New(rootfs.Options{})), kern.MountOptions{})
 		if err != nil {
 			t.Fatalf("mount: %v", err)
 		}
-		if root, err := m.Root(); err == nil && i%2 == 0 {
-			w.create(vfs.Root, root, "x", vfs.KindRegular)
-			root.Unref()
-		} else if err == nil {
-			root.Unref()
+		current.Store(m)
+		root, err := m.Root()
+		if err != nil {
+			t.Fatalf("root of a mount: %v", err)
 		}
-		for w.k.Unmount(ctx, m, i%3 == 0) == syscall.EBUSY {
+		for _, name := range []string{"x", "y", "z"} {
+			w.create(vfs.Root, root, name, vfs.KindRegular)
+		}
+		root.Unref()
+		for w.k.Unmount(ctx, m, i%3 > 0) == syscall.EBUSY {
 		}
 	}
 	close(done)

@@ -329,6 +329,14 @@ func (s *suite) frozen(p string, flag uint32) {
 	} else {
 		s.refused(err, what("rename"), want(immutable|appendOnly|noUnlink))
 	}
+	if s.Features.XattrMax > 0 {
+		s.refused(s.SetXattr(p, "x", []byte("v"), vfs.XattrEither), what("set attribute"), want(immutable|appendOnly))
+		if want(immutable|appendOnly) == 0 {
+			s.ok(s.RemoveXattr(p, "x"), "remove attribute")
+		} else {
+			s.refused(s.RemoveXattr(p, "x"), what("remove attribute"), syscall.EPERM)
+		}
+	}
 	if p == "d" {
 		s.refused(s.Make("d/new", vfs.CreateAttr{Kind: vfs.KindRegular}), what("create"), want(immutable))
 		if want(immutable) == 0 {
