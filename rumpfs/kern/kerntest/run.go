@@ -13,7 +13,7 @@ type Volume struct {
 	// Mount opens the file system on its device.
 	Mount func(readOnly bool) (vfs.FS, error)
 
-	Features vfstest.Features // of the file system; those of kern.KernFeatures are added
+	Features vfstest.Features // of the file system; what the kernel adds is filled in
 
 	// Volatile: the content is gone with the mount.
 	Volatile bool

@@ -124,9 +124,9 @@ func drawOps(seed uint64, n int, f Features) []op {
 		}
 	}
 	names := []string{"a", "b", "c", "d", "e", strings.Repeat("long", 50)}
-	path := func() string {
+	path := func(deep int) string {
 		p := names[r.IntN(len(names))]
-		for r.IntN(2) == 0 && len(p) < 600 {
+		for r.IntN(deep) != 0 && len(p) < 600 {
 			p += "/" + names[r.IntN(len(names))]
 		}
 		return p
@@ -141,8 +141,12 @@ func drawOps(seed uint64, n int, f Features) []op {
 	kinds := []vfs.Kind{vfs.KindRegular, vfs.KindRegular, vfs.KindRegular, vfs.KindRegular, vfs.KindFifo, vfs.KindSocket}
 	ops := make([]op, n)
 	for i := range ops {
+		kind, deep := bag[r.IntN(len(bag))], 2
+		if kind >= opWrite && r.IntN(3) > 0 {
+			deep = 1 // more often something that is there
+		}
 		ops[i] = op{
-			kind: bag[r.IntN(len(bag))], p: path(), q: path(), mode: r.Uint32() & 0o777, off: size(), n: size(),
+			kind: kind, p: path(deep), q: path(2), mode: r.Uint32() & 0o777, off: size(), n: size(),
 			seed: r.Uint64(), slot: r.IntN(modelHandles), nodeKind: kinds[r.IntN(len(kinds))],
 		}
 		if len(f.Blocks) > 0 && r.IntN(2) == 0 {
@@ -215,7 +219,31 @@ func (pl *player) fileOp(o op) error {
 	if err := same(err, want); err != nil || want != 0 {
 		return errors.Join(err, closeFile(f, want))
 	}
-	return errors.Join(pl.onFile(f, n, o), f.Close())
+	err = pl.onFile(f, n, o)
+	if err == nil {
+		err = lookAt(f, n, o.seed%4 == 0)
+	}
+	return errors.Join(err, f.Close())
+}
+
+// lookAt compares what an open file is, and with content what it holds.
+func lookAt(f File, n *mnode, content bool) error {
+	a, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if a.Nlink != n.links || a.Size != int64(len(n.data)) {
+		return fmt.Errorf("open file: got %d links, %d bytes, want %d, %d", a.Nlink, a.Size, n.links, len(n.data))
+	}
+	if !content {
+		return nil
+	}
+	buf := dirty(len(n.data) + 1)
+	got, err := f.ReadAt(buf, 0)
+	if err != nil {
+		return err
+	}
+	return sameBytes(buf[:got], n.data)
 }
 
 // closeFile closes what should not have been opened.
@@ -323,14 +351,7 @@ func (pl *player) held(o op) error {
 	if err := pl.onFile(f, n, o); err != nil {
 		return err
 	}
-	a, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if a.Nlink != n.links || a.Size != int64(len(n.data)) {
-		return fmt.Errorf("open file: got %d links, %d bytes, want %d, %d", a.Nlink, a.Size, n.links, len(n.data))
-	}
-	return nil
+	return lookAt(f, n, o.seed%4 == 0)
 }
 
 // letGo closes an open file after a look at it.
@@ -340,12 +361,7 @@ func (pl *player) letGo(slot int) error {
 		return nil
 	}
 	pl.files[slot], pl.model.handles[slot] = nil, nil
-	buf := dirty(len(n.data) + 1)
-	got, err := f.ReadAt(buf, 0)
-	if err == nil {
-		err = sameBytes(buf[:got], n.data)
-	}
-	return errors.Join(err, f.Close())
+	return errors.Join(lookAt(f, n, true), f.Close())
 }
 
 func (pl *player) setAttr(o op) error {

@@ -92,8 +92,3 @@ type Features struct {
 	FileMax    int64 // largest size of a file; 0 is not tested
 	Blocks     []int // sizes in bytes around which something happens: fragment, block, what an inode holds directly
 }
-
-// KernFeatures are those that every tree behind a kernel has; the file system's own come on top.
-func KernFeatures() Features {
-	return Features{Devices: true, Owners: true, BSDGroup: true, SymlinkMax: 1023}
-}
