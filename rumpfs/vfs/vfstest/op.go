@@ -152,17 +152,20 @@ func drawOps(seed uint64, n int, f Features) []op {
 		if len(f.Blocks) > 0 && r.IntN(2) == 0 {
 			ops[i].n = r.IntN(3000)
 		}
+		if !f.Owners {
+			ops[i].mode |= 0o700 // the caller may be no superuser
+		}
 	}
 	return ops
 }
 
 // A player plays steps on a tree and on a model of it.
 type player struct {
-	tree  Tree
-	top   string // the directory of the tree that the model is about
-	model *model
-	files [modelHandles]File
-	group bool // new nodes have their directory's group
+	tree          Tree
+	top           string // the directory of the tree that the model is about
+	model         *model
+	files         [modelHandles]File
+	owners, group bool // as Owners and BSDGroup in Features
 
 	within   bool   // as in Features
 	ownerMax uint32 // as in Features
