@@ -26,6 +26,7 @@ type Options struct {
 	ReadOnly     bool          // the host refuses changes
 	AllowOther   bool          // for other users of the host too
 	AsCaller     bool          // the host checks permissions by owner and mode; default: who may use the mount may do everything
+	NoXattr      bool          // the host asks for no extended attributes, which saves it a question for each file that is written
 	Locks        bool          // advisory locks are the rump kernel's, shared with other doors; default: the host's own
 	WriteBack    bool          // the host collects writes and sends them later; only right if no other door writes
 	EntryTimeout time.Duration // how long a name is trusted; default DefaultTimeout, less than 0 not at all
@@ -45,7 +46,9 @@ type Bridge struct {
 	fd      int // the FUSE device; valid until done is closed
 	minor   uint32
 	caps    uint64
-	noXattr bool // no file here can have extended attributes
+	noXattr bool  // the host need not ask for extended attributes
+	users   idMap // what there is on the host
+	groups  idMap
 
 	nodes *nodes
 	notes *notes
@@ -87,7 +90,11 @@ func Mount(ctx context.Context, k *kern.Kernel, dir string, o Options) (*Bridge,
 }
 
 func newBridge(k *kern.Kernel, o Options) *Bridge {
-	b := &Bridge{kernel: k, options: o, log: o.Log, ready: make(chan error, 1), done: make(chan struct{})}
+	b := &Bridge{
+		kernel: k, options: o, log: o.Log,
+		users: readIDMap("/proc/self/uid_map"), groups: readIDMap("/proc/self/gid_map"),
+		ready: make(chan error, 1), done: make(chan struct{}),
+	}
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
 	}
@@ -119,8 +126,8 @@ func newBridge(k *kern.Kernel, o Options) *Bridge {
 // refusesXattrs reports whether the file system that is shown has no extended attributes. The whole name space may get
 // mounts that have them.
 func (b *Bridge) refusesXattrs() bool {
-	if b.options.Root == nil {
-		return false
+	if b.options.Root == nil || b.options.NoXattr {
+		return b.options.NoXattr
 	}
 	_, err := b.door.ListXattr(context.Background(), vfs.Root, b.nodes.root, vfs.XattrUser)
 	return errors.Is(err, syscall.EOPNOTSUPP)

@@ -26,14 +26,14 @@ func TestMain(m *testing.M) {
 	if mode := os.Getenv(shellMode); mode != "" {
 		os.Exit(shellMain(mode))
 	}
+	if mode := os.Getenv(benchMode); mode != "" {
+		os.Exit(clientMain(mode))
+	}
 	os.Exit(m.Run())
 }
 
 func shellMain(mode string) int {
-	err := namespace.Begin()
-	if err == nil {
-		err = shellRun(mode)
-	}
+	err := shellRun(mode)
 	var status bridge.ExitStatus
 	switch {
 	case errors.As(err, &status):

@@ -45,7 +45,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Options of Enter.
 type Options struct {
-	Ranges bool // map the user's subordinate ids too (subuid(5)), so that files can be given to others
+	Ranges bool // map the user's subordinate ids too, if there are any (subuid(5), newuidmap(1)): files can be given to others
 }
 
 // Inside reports whether the program was started by Enter.
@@ -65,8 +65,8 @@ func Enter(ctx context.Context, args []string, o Options) (status int, err error
 		Pdeathsig:  syscall.SIGTERM,
 	}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	if o.Ranges {
-		return enterRanges(cmd)
+	if ranges, ok := subordinates(); ok && o.Ranges {
+		return enterRanges(cmd, ranges)
 	}
 	cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
 	cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}

@@ -2,37 +2,86 @@ package namespace
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"os/user"
 	"strconv"
 	"strings"
 )
 
-// subordinate finds the first range of ids that the user owns in a file like subuid(5): name or number, first id, count.
-func subordinate(file string) (start, count uint64, err error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return 0, 0, &Error{What: "no subordinate ids", Hint: "ask root for them: see " + file, Err: err}
+// An idRange is what one of the two maps of a new user name space is made of: 0 inside is the user, 1 and up are the
+// subordinate ids.
+type idRange struct {
+	tool         string // set-user-ID root: it makes the map
+	self         int
+	start, count uint64
+}
+
+// subordinates finds the ranges of users and groups that the user may map. Not ok if one is missing, or its tool.
+func subordinates() ([]idRange, bool) {
+	var ranges []idRange
+	for _, r := range []struct {
+		tool, file string
+		self       int
+	}{
+		{"newuidmap", "/etc/subuid", os.Getuid()},
+		{"newgidmap", "/etc/subgid", os.Getgid()},
+	} {
+		tool, err := exec.LookPath(r.tool)
+		if err != nil {
+			return nil, false
+		}
+		f, err := os.Open(r.file)
+		if err != nil {
+			return nil, false
+		}
+		start, count, ok := findRange(f, names(os.Getuid()))
+		f.Close()
+		if !ok {
+			return nil, false
+		}
+		ranges = append(ranges, idRange{tool, r.self, start, count})
 	}
-	defer f.Close()
-	id := strconv.Itoa(os.Getuid())
-	name := id
+	return ranges, true
+}
+
+// names are a user's number and name.
+func names(uid int) []string {
+	id := strconv.Itoa(uid)
 	if u, err := user.LookupId(id); err == nil {
-		name = u.Username
+		return []string{id, u.Username}
 	}
-	for lines := bufio.NewScanner(f); lines.Scan(); {
+	return []string{id}
+}
+
+// findRange finds the first range of ids of a user in a file like subuid(5): name or number, first id, count.
+func findRange(file io.Reader, names []string) (start, count uint64, ok bool) {
+	for lines := bufio.NewScanner(file); lines.Scan(); {
 		fields := strings.Split(strings.TrimSpace(lines.Text()), ":")
-		if len(fields) != 3 || fields[0] != name && fields[0] != id {
+		if len(fields) != 3 {
 			continue
 		}
-		start, err1 := strconv.ParseUint(fields[1], 10, 32)
-		count, err2 := strconv.ParseUint(fields[2], 10, 32)
-		if err1 == nil && err2 == nil && count > 0 {
-			return start, count, nil
+		for _, name := range names {
+			if fields[0] != name {
+				continue
+			}
+			start, err1 := strconv.ParseUint(fields[1], 10, 32)
+			count, err2 := strconv.ParseUint(fields[2], 10, 32)
+			if err1 == nil && err2 == nil && count > 0 {
+				return start, count, true
+			}
 		}
 	}
-	return 0, 0, &Error{What: "no subordinate ids of " + name, Hint: fmt.Sprintf("ask root for: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 %s", name),
-		Err: errors.New(file + " has none")}
+	return 0, 0, false
+}
+
+// apply gives a process of a new name space the range.
+func (r idRange) apply(pid int) error {
+	args := []string{strconv.Itoa(pid), "0", strconv.Itoa(r.self), "1", "1", fmt.Sprint(r.start), fmt.Sprint(r.count)}
+	if out, err := exec.Command(r.tool, args...).CombinedOutput(); err != nil {
+		return &Error{What: r.tool + ": " + strings.TrimSpace(string(out)), Err: err}
+	}
+	return nil
 }
