@@ -38,11 +38,12 @@ func (d *Door) Lookup(ctx context.Context, cred *vfs.Cred, dir *Vnode, name stri
 	if !dir.IsDir() {
 		return nil, syscall.ENOTDIR
 	}
-	var v *Vnode
-	var err error
-	if name == ".." && dir == dir.m.root {
+	v, err := dir.keyed(ctx, name)
+	switch {
+	case v != nil || err != nil:
+	case name == ".." && dir == dir.m.root:
 		v, err = d.above(ctx, cred, dir)
-	} else {
+	default:
 		v, err = dir.lookup(ctx, cred, name)
 	}
 	if err != nil {
@@ -50,6 +51,18 @@ func (d *Door) Lookup(ctx context.Context, cred *vfs.Cred, dir *Vnode, name stri
 	}
 	v.m.trim()
 	return d.k.cross(v), nil
+}
+
+// keyed finds what a path from the root of a mount stands for as a whole; nil if that is nothing.
+func (v *Vnode) keyed(ctx context.Context, path string) (*Vnode, error) {
+	if v.m.keys == nil || v != v.m.root {
+		return nil, nil
+	}
+	ino, ok := v.m.keys.Key(path)
+	if !ok {
+		return nil, nil
+	}
+	return v.m.getByNumber(ctx, ino)
 }
 
 // lookup finds a name, which is not ".." in the root of a mount, in a directory.

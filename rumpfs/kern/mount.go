@@ -31,6 +31,7 @@ type Mount struct {
 	at      *Vnode // the directory it is mounted on, a reference; nil for the kernel's root
 	from    string
 	host    hostFile
+	keys    vfs.KeyFS // nil if there are no keys
 
 	renameMu sync.Mutex
 	numberMu sync.RWMutex
@@ -102,6 +103,7 @@ func (k *Kernel) newMount(ctx context.Context, fs vfs.FS, o MountOptions) (*Moun
 	if h, ok := fs.(blockdev.HostFile); ok {
 		m.host.fd, m.host.offset, m.host.ok = h.HostFile()
 	}
+	m.keys, _ = fs.(vfs.KeyFS)
 	if m.root, err = m.get(ctx, fs.Root()); err != nil {
 		return nil, err
 	}

@@ -17,6 +17,10 @@ func (d *Door) Walk(ctx context.Context, cred *vfs.Cred, start *Vnode, path stri
 		return nil, err
 	}
 	for w.rest != "" {
+		if v, err := w.at.keyed(ctx, w.rest); v != nil || err != nil {
+			w.at.Unref()
+			return v, err
+		}
 		name, last := w.next()
 		if err := w.step(ctx, name, !last || followLast || w.slash); err != nil {
 			w.at.Unref()

@@ -99,6 +99,8 @@ func inodeOf(n vfs.Node) *inode {
 		return &n.inode
 	case *symlink:
 		return &n.inode
+	case *keyFile:
+		return &n.inode
 	}
 	return n.(*inode)
 }

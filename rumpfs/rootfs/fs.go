@@ -32,6 +32,7 @@ type Options struct {
 	Mode      uint32           // of the root directory; default 0755
 	Now       func() time.Time // default time.Now
 	NoAtime   bool             // reading leaves access times alone
+	Classic   bool             // tells sizes, links and space as NetBSD's rumpfs does: see classic.go
 }
 
 // FS is a tree in memory.
@@ -39,10 +40,11 @@ type FS struct {
 	// immutable
 	maxBytes, maxInodes int64
 	now                 func() time.Time
-	noAtime             bool
+	noAtime, classic    bool
 
 	mu     sync.RWMutex // guards what follows
 	inodes map[vfs.Ino]vfs.Node
+	keys   map[string]vfs.Ino // see key.go
 	last   vfs.Ino
 	used   int64 // bytes charged
 }
@@ -56,6 +58,7 @@ func New(o Options) *FS {
 		maxInodes: o.MaxInodes,
 		now:       o.Now,
 		noAtime:   o.NoAtime,
+		classic:   o.Classic,
 		inodes:    make(map[vfs.Ino]vfs.Node),
 		last:      rootIno - 1,
 	}
@@ -99,6 +102,9 @@ func (f *FS) Node(_ context.Context, ino vfs.Ino) (vfs.Node, error) {
 
 // Statfs counts pages.
 func (f *FS) Statfs(context.Context) (vfs.Statfs, error) {
+	if f.classic {
+		return classicStatfs, nil
+	}
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	free := max(0, f.maxBytes-f.used) / pageSize
@@ -162,6 +168,11 @@ func (f *FS) release(bytes int64) {
 func (f *FS) enter(n vfs.Node, i *inode, extra int64) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	return f.enterLocked(n, i, extra)
+}
+
+// enterLocked is enter with mu held exclusively.
+func (f *FS) enterLocked(n vfs.Node, i *inode, extra int64) error {
 	if int64(len(f.inodes)) >= f.maxInodes {
 		return syscall.ENOSPC
 	}

@@ -56,11 +56,15 @@ func (i *inode) attr(size, bytes int64) vfs.Attr {
 	i.atimeMu.RLock()
 	atime := i.atime
 	i.atimeMu.RUnlock()
-	return vfs.Attr{
+	a := vfs.Attr{
 		Ino: i.ino, Gen: generation, Kind: i.kind, Mode: i.mode, Nlink: i.nlink, UID: i.uid, GID: i.gid,
 		Rdev: i.rdev, Size: size, Blocks: (bytes + 511) / 512, BlockSize: pageSize,
 		Atime: atime, Mtime: i.mtime, Ctime: i.ctime, Btime: i.btime, Flags: i.flags,
 	}
+	if i.fs.classic {
+		makeClassic(&a)
+	}
+	return a
 }
 
 // accessed notes that the content was read, unless that was noted within the second and nothing has changed since.

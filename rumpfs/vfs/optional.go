@@ -60,3 +60,9 @@ type HandleFS interface {
 	// Generation returns the generation of a node, for a handle; none.
 	Generation(n Node) uint32
 }
+
+// A KeyFS has nodes that no directory names: only a whole path from the root leads to them. They live as long as the FS.
+type KeyFS interface {
+	// Key finds a node by its path without leading slashes, byte for byte; none.
+	Key(path string) (Ino, bool)
+}
