@@ -19,10 +19,10 @@ func TestIOFS(t *testing.T) {
 	w := newWorld(t)
 	sub := w.owned(vfs.Root, w.open, "sub", vfs.KindDir, 0o755)
 	expected := []string{"open", "open/sub"}
-	for i := range 50 {
+	for i := range 15 {
 		name := fmt.Sprintf("file-%d%s", i, strings.Repeat("x", i))
 		f := w.owned(vfs.Root, sub, name, vfs.KindRegular, 0o644)
-		if _, err := w.d.Write(ctx, vfs.Root, f, []byte(strings.Repeat("data", i*100)), 0); err != nil {
+		if _, err := w.d.Write(ctx, vfs.Root, f, []byte(strings.Repeat("data", i*30)), 0); err != nil {
 			t.Fatal(err)
 		}
 		expected = append(expected, "open/sub/"+name)

@@ -14,7 +14,7 @@ const (
 	// LockEnd as the end of a range means the end of the file, wherever it is.
 	LockEnd = math.MaxInt64
 
-	maxLocks = 8192 // on one vnode; ENOLCK
+	maxLocks = 4096 // on one vnode; ENOLCK
 )
 
 // A Lock is an advisory lock on bytes of a file, as fcntl(2) has them.
@@ -267,6 +267,9 @@ func conflicts(locks []heldLock, l *heldLock) (on []lockOwner) {
 // carve takes a range out of the locks of one owner, in place as far as no lock is split.
 func carve(locks []heldLock, o lockOwner, start, end int64) []heldLock {
 	cut := Lock{Start: start, End: end}
+	if !slices.ContainsFunc(locks, func(h heldLock) bool { return h.owner == o && h.overlaps(&cut) }) {
+		return locks
+	}
 	var right []heldLock
 	kept := locks[:0]
 	for _, h := range locks {
@@ -289,20 +292,20 @@ func carve(locks []heldLock, o lockOwner, start, end int64) []heldLock {
 
 // merge adds a lock, joined with those of the same owner and kind that touch it.
 func merge(locks []heldLock, l heldLock) []heldLock {
-	kept := locks[:0]
-	for _, h := range locks {
+	locks = slices.DeleteFunc(locks, func(h heldLock) bool {
 		switch {
 		case h.owner != l.owner || h.Exclusive != l.Exclusive:
-			kept = append(kept, h)
+			return false
 		case h.End < l.Start && h.End+1 == l.Start:
 			l.Start = h.Start
+			return true
 		case h.Start > l.End && l.End+1 == h.Start:
 			l.End = h.End
-		default:
-			kept = append(kept, h)
+			return true
 		}
-	}
-	return append(kept, l)
+		return false
+	})
+	return append(locks, l)
 }
 
 // startWaiting notes that w waits for others; EDEADLK if one of them, at whatever distance, waits for w.

@@ -146,6 +146,7 @@ func TestLockDeadlock(t *testing.T) {
 		go func() {
 			err := error(syscall.EDEADLK)
 			for err == syscall.EDEADLK { // the third came first
+				time.Sleep(time.Millisecond)
 				err = w.d.SetLock(ctx, files[i+1], exclusive(uint64(i), 0, 9), true)
 			}
 			got <- err
@@ -153,6 +154,7 @@ func TestLockDeadlock(t *testing.T) {
 	}
 	// The refusal comes once both wait; before that the third waits too.
 	for deadline := time.Now().Add(10 * time.Second); ; {
+		time.Sleep(5 * time.Millisecond)
 		short, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
 		err := w.d.SetLock(short, files[0], exclusive(2, 0, 9), true)
 		cancel()
