@@ -56,22 +56,29 @@ func (c *checker) takeInode() ondisk.Ino {
 		g := &c.groups[cg]
 		for i := range g.inits {
 			ino := ondisk.Ino(cg)*ondisk.Ino(c.s.Ipg) + ondisk.Ino(i)
-			if ino > ondisk.RootIno && (g.state == nil || g.state[i] == 0) {
+			if ino > ondisk.RootIno && (g.state == nil || g.state[i] == 0) && !c.hidden(ino) {
 				return ino
 			}
 		}
 	}
 	for cg := range c.groups {
 		if g := &c.groups[cg]; g.inits < int(c.s.Ipg) {
-			first := g.inits
-			at := c.s.CgInodes(cg) + ondisk.Frag(first/int(c.s.Inopb))<<c.s.FragShift
-			c.put(make([]byte, c.s.BSize), c.s.FragOffset(at))
-			c.inodes.bl = nil
-			g.inits += int(c.s.Inopb)
-			return ondisk.Ino(cg)*ondisk.Ino(c.s.Ipg) + ondisk.Ino(first)
+			ino := ondisk.Ino(cg)*ondisk.Ino(c.s.Ipg) + ondisk.Ino(g.inits)
+			c.initInodes(ino)
+			return ino
 		}
 	}
 	return 0
+}
+
+// initInodes sees that inode ino, and so all before it in its group, has been initialised.
+func (c *checker) initInodes(ino ondisk.Ino) {
+	cg := c.s.InoToCg(ino)
+	for g := &c.groups[cg]; g.inits <= c.s.InoInCg(ino); g.inits += int(c.s.Inopb) {
+		at := c.s.CgInodes(cg) + ondisk.Frag(g.inits/int(c.s.Inopb))<<c.s.FragShift
+		c.put(make([]byte, c.s.BSize), c.s.FragOffset(at))
+		c.inodes.bl = nil
+	}
 }
 
 // release gives back what an inode claimed of a run.

@@ -11,6 +11,7 @@ type dirInfo struct {
 	ino    ondisk.Ino
 	parent ondisk.Ino // the directory whose entry leads here; 0 if none was seen
 	dotdot ondisk.Ino // what its ".." says; 0 if it has none, noFix if it cannot be told
+	up     ondisk.Ino // the directory whose link count that was counted for
 	first  ondisk.Frag
 	size   int64
 
@@ -67,11 +68,28 @@ func (u dirUnit) entries(visit func(e ondisk.Entry) (more bool)) (fault int) {
 	return -1
 }
 
-// units visits the directory blocks of directory ino, as many as size bytes have. Blocks that a file cannot have are left out.
+// units visits the directory blocks of directory ino, as many as size bytes have. Blocks that a file cannot have are left out. A visit may add entries
+// to the directory, which then are visited too if they come later.
 func (c *checker) units(ino ondisk.Ino, size int64, visit func(u dirUnit) (more bool)) {
+	for from := 0; ; {
+		entered := c.entered
+		n, more := c.unitsFrom(ino, size, from, visit)
+		if !more || c.entered == entered {
+			return
+		}
+		from = n
+		if info := c.dirs[ino]; info != nil {
+			size = max(size, info.size)
+		}
+	}
+}
+
+// unitsFrom visits directory blocks from number from on, until one was visited that added entries. It returns the number of the next.
+func (c *checker) unitsFrom(ino ondisk.Ino, size int64, from int, visit func(u dirUnit) bool) (n int, more bool) {
 	d := c.inode(ino)
 	d.Size = size
-	unit, n := c.s.DirBlockSize(), 0
+	unit, entered := c.s.DirBlockSize(), c.entered
+	more = true
 	c.walkBlocks(d, c.runsOf(ino), func(f ondisk.Frag, count int, p place) step {
 		switch {
 		case p.lbn < 0:
@@ -83,13 +101,18 @@ func (c *checker) units(ino ondisk.Ino, size int64, visit func(u dirUnit) (more 
 		}
 		bl := c.block(f, count)
 		for off := 0; off+unit <= len(bl.b) && int64(off) < p.size; off += unit {
-			if !visit(dirUnit{c.s.DirBlockIn(bl.b[off:]), c, bl, off, n}) {
+			if n < from {
+				n++
+				continue
+			}
+			more = visit(dirUnit{c.s.DirBlockIn(bl.b[off:]), c, bl, off, n})
+			if n++; !more || c.entered != entered {
 				return stop
 			}
-			n++
 		}
 		return goOn
 	})
+	return n, more
 }
 
 // lookup finds a name in a directory and calls found with it and the block that it lies in; false if it is not there.

@@ -13,8 +13,7 @@ func (c *checker) finish() {
 	if c.stopped() {
 		return
 	}
-	switch {
-	case c.report.Modified:
+	if c.report.Modified {
 		c.headline("\n***** FILE SYSTEM WAS MODIFIED *****\n")
 	}
 	if c.report.Rerun && c.mode != No {
@@ -43,6 +42,9 @@ func (c *checker) sumUp() {
 // closeSuper writes the superblock: first what has changed, and when all is on the disk the mark "clean".
 func (c *checker) closeSuper() {
 	s := c.s
+	for _, undo := range c.super.declined {
+		undo()
+	}
 	if c.report.Modified || c.super.changed || c.super.alt {
 		s.Time = c.o.Now().Unix()
 		c.super.changed = true
@@ -54,7 +56,7 @@ func (c *checker) closeSuper() {
 		c.begin()
 		c.putSuper(s)
 	}
-	if c.report.Unresolved {
+	if c.report.Unresolved || c.report.Rerun {
 		return
 	}
 	if c.super.clean {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"hash/maphash"
 	"io"
 	"time"
 
@@ -167,9 +168,11 @@ type checker struct {
 	rebuild  rebuild
 	regroup  bool       // all cylinder groups are to be written anew, in another format
 	changes  int        // of what is in use
+	entered  int        // entries added to directories
 	lost     ondisk.Ino // lost+found, once it was needed
 	names    map[ondisk.Ino]oldName
 
+	seed    maphash.Seed
 	inodes  inodeBlock
 	chunk   []byte                           // buffer of phase 1
 	unread  int                              // transfers that failed
@@ -194,7 +197,7 @@ func newChecker(ctx context.Context, dev blockdev.Device, o Options) *checker {
 		o.In = eof{}
 	}
 	return &checker{
-		ctx: ctx, dev: dev, o: o, mode: o.Mode, report: &Report{}, in: bufio.NewReader(o.In),
+		ctx: ctx, dev: dev, o: o, mode: o.Mode, report: &Report{}, in: bufio.NewReader(o.In), seed: maphash.MakeSeed(),
 		dirs: map[ondisk.Ino]*dirInfo{}, children: map[ondisk.Ino][]ondisk.Ino{}, zero: map[ondisk.Ino]bool{}, usage: map[quotaKey]quotaUse{}, names: map[ondisk.Ino]oldName{},
 	}
 }

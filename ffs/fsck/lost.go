@@ -193,6 +193,7 @@ func (c *checker) makeDir(want, parent ondisk.Ino, perm uint16) ondisk.Ino {
 	if ino == 0 || c.stop != nil {
 		return 0
 	}
+	c.initInodes(ino)
 	f := c.takeFrags(1)
 	if f == 0 {
 		return 0
@@ -211,8 +212,13 @@ func (c *checker) makeDir(want, parent ondisk.Ino, perm uint16) ondisk.Ino {
 	c.putInode(ino, d)
 	c.setState(ino, dir)
 	c.setType(ino, ondisk.TypeDir)
+	for _, info := range c.dirs {
+		if info.up == ino { // that was another directory, which is gone
+			info.up = 0
+		}
+	}
 	c.dirs[ino] = newDirInfo(ino, d)
-	c.dirs[ino].dotdot = parent
+	c.dirs[ino].dotdot, c.dirs[ino].up = parent, parent
 	c.report.Files++
 	c.addUsage(ino, d, d.Blocks, 1)
 	return ino
@@ -233,6 +239,7 @@ func (c *checker) enterEntry(dir ondisk.Ino, e ondisk.Entry, from int) bool {
 			if u.n >= from {
 				if _, done = u.Insert(e.Ino, e.Type, bytes.Clone(e.Name)); done {
 					u.save()
+					c.entered++
 				}
 			}
 			return !done

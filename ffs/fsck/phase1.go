@@ -87,20 +87,27 @@ func isZero(b []byte) bool {
 }
 
 // initedInodes is how many inodes of a group may be looked at. The group says so itself on UFS2, and what lies behind is garbage, maybe inodes of
-// an older file system. Only as far as its map shows inodes in use, and they look like such, more is believed.
+// an older file system. Only as far as its map shows inodes in use, and they look like such, more is believed; if nothing is left of the group, as far
+// as there are inodes.
 func (c *checker) initedInodes(cg int) int {
 	if c.s.Version == 1 {
 		return int(c.s.Ipg)
 	}
 	b := c.read(c.s.CgHeader(cg), int(c.s.Frag))
-	n, known := c.s.InitedInodesIn(b)
-	limit := int(c.s.Ipg)
-	if g, err := c.s.GroupIn(cg, b); err == nil {
-		for limit > n && !g.InodeUsed(limit-1) {
-			limit--
+	n, _ := c.s.InitedInodesIn(b)
+	g, err := c.s.GroupIn(cg, b)
+	bad := err != nil
+	if bad {
+		g, err = c.underHeader(cg, b)
+	}
+	last := 0 // behind the last inode that the map says is in use
+	if err == nil {
+		for last = int(c.s.Ipg); last > 0 && !g.InodeUsed(last-1); last-- {
 		}
-	} else if known {
-		return n
+	}
+	limit := last
+	if bad && last == 0 {
+		limit = int(c.s.Ipg)
 	}
 	for i := n; i < limit && !c.stopped(); i += int(c.s.Inopb) {
 		found, sound := c.looksLikeInodes(cg, i)
@@ -112,6 +119,16 @@ func (c *checker) initedInodes(cg int) int {
 		}
 	}
 	return n
+}
+
+// underHeader is a group of UFS2 whose header in b is damaged, with the maps where they should be.
+func (c *checker) underHeader(cg int, b []byte) (ondisk.Group, error) {
+	mended := make([]byte, len(b))
+	if _, err := c.s.InitGroup(cg, mended); err != nil {
+		return ondisk.Group{}, err
+	}
+	copy(mended[groupHeader:], b[groupHeader:])
+	return c.s.GroupIn(cg, mended)
 }
 
 // looksLikeInodes looks at the block that begins with inode i of a group: whether it has an inode that is in use, and nothing that cannot be one.
@@ -158,6 +175,13 @@ func (c *checker) checkInode(ino ondisk.Ino, d *ondisk.Inode, raw []byte) {
 			c.setState(ino, unallocated)
 		}
 		return
+	}
+	if typ == ondisk.ModeSymlink && d.Size > ondisk.MaxLinkLen {
+		c.fatal(Damage, ino, "SYMBOLIC LINK TOO LONG I=%d (%d bytes)", ino, d.Size)
+		if c.ask("MAKE IT A REGULAR FILE") {
+			d.Mode = d.Mode&^ondisk.ModeType | ondisk.ModeRegular
+			c.putInode(ino, d)
+		}
 	}
 	c.report.Files++
 	c.setState(ino, file)

@@ -1,7 +1,9 @@
 package fsck
 
 import (
+	"bytes"
 	"cmp"
+	"hash/maphash"
 	"slices"
 
 	"rump/ffs/ondisk"
@@ -139,7 +141,7 @@ func (c *checker) checkDir(info *dirInfo) {
 		return
 	}
 	c.checkShape(info)
-	v := dirCheck{c: c, info: info}
+	v := dirCheck{c: c, info: info, seen: map[uint64]bool{}}
 	c.units(info.ino, info.size, v.unit)
 }
 
@@ -175,6 +177,7 @@ type dirCheck struct {
 	salvage bool
 	dot     int // where in the first block "." and ".." are, -1 if not there
 	dotdot  int
+	seen    map[uint64]bool // hashes of the names so far
 }
 
 // unit checks one directory block.
@@ -261,6 +264,10 @@ func (v *dirCheck) name(u dirUnit, e ondisk.Entry) {
 		}
 		return
 	}
+	if v.isSecond(e) && complain(Damage, "DUPLICATE NAME", "REMOVE") {
+		remove()
+		return
+	}
 	switch st := c.stateOf(ino); st {
 	case unallocated:
 		if complain(Damage, "UNALLOCATED", "REMOVE") {
@@ -288,6 +295,26 @@ func (v *dirCheck) name(u dirUnit, e ondisk.Entry) {
 		u.save()
 	}
 	c.addLinks(ino, -1)
+}
+
+// isSecond reports whether a name was in the directory before: nothing can ask for the second.
+func (v *dirCheck) isSecond(e ondisk.Entry) bool {
+	h := maphash.Bytes(v.c.seed, e.Name)
+	if !v.seen[h] {
+		v.seen[h] = true
+		return false
+	}
+	n := 0
+	v.c.units(v.info.ino, v.info.size, func(u dirUnit) bool {
+		u.entries(func(o ondisk.Entry) bool {
+			if o.Ino != 0 && bytes.Equal(o.Name, e.Name) {
+				n++
+			}
+			return n < 2
+		})
+		return n < 2
+	})
+	return n > 1
 }
 
 // keep makes a file or directory that was to be cleared an ordinary one.

@@ -19,7 +19,7 @@ func (c *checker) phase3() {
 			continue
 		}
 		if c.tossed() {
-			c.addLinks(info.dotdot, 1)
+			c.addLinks(info.up, 1)
 			continue
 		}
 		orphan, loop := c.topOf(info)

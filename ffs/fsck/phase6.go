@@ -79,9 +79,7 @@ func (c *checker) clearQuota(kind int, question string) {
 	if c.mode != Preen && !c.ask(question) {
 		return
 	}
-	if c.s.ValidIno(ino) && c.stateOf(ino) == file {
-		c.free(ino)
-	}
+	c.freeHidden(ino)
 	c.s.QuotaFile[kind] = 0
 	c.super.changed = true
 }
@@ -95,9 +93,7 @@ func (c *checker) checkQuotaFile(kind int, name string) *quotaFile {
 		if !c.fix("CLEAR", "CLEARED") {
 			return nil
 		}
-		if c.s.ValidIno(ino) && c.stateOf(ino) == file && c.hiddenOnly(ino) {
-			c.free(ino)
-		}
+		c.freeHidden(ino)
 		c.s.QuotaFile[kind] = 0
 		c.super.changed = true
 	}
@@ -114,8 +110,17 @@ func (c *checker) checkQuotaFile(kind int, name string) *quotaFile {
 	return q
 }
 
-// hiddenOnly reports whether no name leads to an inode: one that the superblock took for a quota file may be somebody's file.
-func (c *checker) hiddenOnly(ino ondisk.Ino) bool { return c.links(ino) == int32(c.inode(ino).Nlink) }
+// freeHidden frees what the superblock took for a quota file, unless it is somebody's: that was passed over until now.
+func (c *checker) freeHidden(ino ondisk.Ino) {
+	if !c.s.ValidIno(ino) || c.stateOf(ino) == unallocated {
+		return
+	}
+	if c.links(ino) == int32(c.inode(ino).Nlink) && c.dirs[ino] == nil {
+		c.free(ino)
+	} else {
+		c.report.Rerun = true
+	}
+}
 
 // compare holds the entries against what was counted.
 func (q *quotaFile) compare(name string) {

@@ -147,6 +147,9 @@ func (c *checker) grow(ino ondisk.Ino, frags, size int64) {
 	d.Blocks += sectors
 	d.Size += size
 	c.putInode(ino, d)
+	if info := c.dirs[ino]; info != nil {
+		info.size = d.Size
+	}
 	c.addUsage(ino, d, sectors, 0)
 }
 
@@ -211,7 +214,7 @@ func (v *dirCheck) checkDotdot(u dirUnit, off int) {
 		e, _ = u.at(off)
 	}
 	v.dotdot = off
-	info.dotdot = e.Ino
+	info.dotdot, info.up = e.Ino, e.Ino
 	if !c.s.DirEntryOld() && e.Type != ondisk.TypeDir && v.told(Hint, "BAD TYPE VALUE FOR '..'", "FIX") {
 		u.SetType(off, ondisk.TypeDir)
 		u.save()
@@ -276,10 +279,8 @@ func (c *checker) setDotdot(info *dirInfo, up ondisk.Ino) bool {
 		info.dotdot = noFix
 		return false
 	}
-	if info.dotdot != 0 && info.dotdot != noFix {
-		c.addLinks(info.dotdot, 1)
-	}
+	c.addLinks(info.up, 1)
 	c.addLinks(up, -1)
-	info.dotdot = up
+	info.dotdot, info.up = up, up
 	return true
 }

@@ -14,6 +14,8 @@ type superState struct {
 	backups bool          // all copies are to be written anew
 	began   bool          // the mark "clean" is off the disk
 	clean   bool          // it was there at the beginning
+
+	declined []func() // put fields back that the user wants to keep as they are
 }
 
 // greet says what is checked, and how.
@@ -42,7 +44,7 @@ func (c *checker) setup() bool {
 		err = found.CheckDevice(c.dev.Size())
 	}
 	if err == nil {
-		c.super.primary = found
+		c.super.primary = found.Clone()
 	}
 	switch {
 	case c.o.Backup != 0:
@@ -104,15 +106,12 @@ func (c *checker) begin() {
 		return
 	}
 	c.super.began = true
-	if c.s != nil {
-		c.s.Clean &^= ondisk.CleanIs
-	}
 	if p := c.super.primary; p != nil && p.Clean&ondisk.CleanIs != 0 {
-		p = p.Clone()
-		p.Clean = ondisk.CleanDirty
+		p.Clean &^= ondisk.CleanIs
 		c.putSuper(p)
 		c.flush()
 	}
+	c.s.Clean &^= ondisk.CleanIs
 }
 
 // putSuper writes s to its primary place.
@@ -129,10 +128,15 @@ func (c *checker) putBackup(at int64) {
 	c.patch(area, at)
 }
 
-// amend puts the question that follows a warning about a field of the superblock.
-func (c *checker) amend(question, done string) {
+// amend sets a field of the superblock and puts the question that follows the warning about it. With the answer no the old value is written back at
+// the end; until then the check goes by the right one.
+func amend[T any](c *checker, field *T, value T, question, done string) {
+	old := *field
+	*field = value
 	if c.fix(question, done) {
 		c.super.changed = true
+	} else {
+		c.super.declined = append(c.super.declined, func() { *field = old })
 	}
 }
 
@@ -158,13 +162,11 @@ func (c *checker) checkSuper() {
 	}
 	if s.Optim != ondisk.OptimTime && s.Optim != ondisk.OptimSpace {
 		c.fatal(Hint, 0, "UNDEFINED OPTIMIZATION IN SUPERBLOCK")
-		s.Optim = ondisk.OptimTime
-		c.amend("SET TO DEFAULT", "FIXED")
+		amend(c, &s.Optim, ondisk.OptimTime, "SET TO DEFAULT", "FIXED")
 	}
 	if s.MinFree < 0 || s.MinFree > 99 {
 		c.fatal(Hint, 0, "IMPOSSIBLE MINFREE=%d IN SUPERBLOCK", s.MinFree)
-		s.MinFree = 10
-		c.amend("SET TO DEFAULT", "FIXED")
+		amend(c, &s.MinFree, 10, "SET TO DEFAULT", "FIXED")
 	}
 	c.checkRotation()
 	if !s.OldInodes() {
@@ -172,7 +174,9 @@ func (c *checker) checkSuper() {
 	}
 	if !s.HashOK() {
 		c.warn(Counts, 0, "SUPERBLOCK CHECK-HASH MISMATCH")
-		c.amend("FIX", "FIXED")
+		if c.fix("FIX", "FIXED") {
+			c.super.changed = true
+		}
 	}
 }
 
@@ -184,13 +188,11 @@ func (c *checker) checkRotation() {
 	}
 	if o.Interleave < 1 || o.Interleave > o.NSect {
 		c.warn(Hint, 0, "IMPOSSIBLE INTERLEAVE=%d IN SUPERBLOCK", o.Interleave)
-		o.Interleave = 1
-		c.amend("SET TO DEFAULT", "FIXED")
+		amend(c, &o.Interleave, 1, "SET TO DEFAULT", "FIXED")
 	}
 	if o.NPSect < o.NSect || int64(o.NPSect) > 2*int64(o.NSect) {
 		c.warn(Hint, 0, "IMPOSSIBLE NPSECT=%d IN SUPERBLOCK", o.NPSect)
-		o.NPSect = o.NSect
-		c.amend("SET TO DEFAULT", "FIXED")
+		amend(c, &o.NPSect, o.NSect, "SET TO DEFAULT", "FIXED")
 	}
 }
 
@@ -200,22 +202,18 @@ func (c *checker) checkLimits() {
 	n, b := uint64(s.Nindir), uint64(s.BSize)
 	if want := b*(ondisk.NDirect+n+n*n+n*n*n) - 1; s.MaxFileSize != want {
 		c.warn(Hint, 0, "INCORRECT MAXFILESIZE=%d IN SUPERBLOCK", s.MaxFileSize)
-		s.MaxFileSize = want
-		c.amend("FIX", "FIXED")
+		amend(c, &s.MaxFileSize, want, "FIX", "FIXED")
 	}
 	if want := int32(60 * s.Version); s.MaxSymlink != want && !s.Apple {
 		c.warn(Hint, 0, "INCORRECT MAXSYMLINKLEN=%d IN SUPERBLOCK", s.MaxSymlink)
-		s.MaxSymlink = want
-		c.amend("FIX", "FIXED")
+		amend(c, &s.MaxSymlink, want, "FIX", "FIXED")
 	}
 	if want := int64(s.BSize) - 1; s.QBMask != want {
 		c.warn(Hint, 0, "INCORRECT QBMASK=0x%x IN SUPERBLOCK", uint64(s.QBMask))
-		s.QBMask = want
-		c.amend("FIX", "FIXED")
+		amend(c, &s.QBMask, want, "FIX", "FIXED")
 	}
 	if want := int64(s.FSize) - 1; s.QFMask != want {
 		c.warn(Hint, 0, "INCORRECT QFMASK=0x%x IN SUPERBLOCK", uint64(s.QFMask))
-		s.QFMask = want
-		c.amend("FIX", "FIXED")
+		amend(c, &s.QFMask, want, "FIX", "FIXED")
 	}
 }
