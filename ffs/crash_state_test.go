@@ -118,7 +118,7 @@ func (o object) synced() *object {
 // paths is everything there is, by its path.
 type paths map[string]*object
 
-// with is the paths with every path of object id standing for o.
+// with is the same with every path of object id standing for o.
 func (v paths) with(o *object) paths {
 	c := maps.Clone(v)
 	for p, x := range c {
