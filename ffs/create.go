@@ -41,8 +41,8 @@ func (d *dir) Create(ctx context.Context, cred *vfs.Cred, name string, a vfs.Cre
 // checkCreate is the inode that a asks for, without a number.
 func (d *dir) checkCreate(a *vfs.CreateAttr) (*ondisk.Inode, error) {
 	fs := d.fs
-	if fs.readOnly {
-		return nil, syscall.EROFS
+	if err := fs.begin(); err != nil {
+		return nil, err
 	}
 	now := fs.now()
 	di := &ondisk.Inode{
@@ -181,10 +181,11 @@ func (d *dir) Link(ctx context.Context, cred *vfs.Cred, name string, target vfs.
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if err := d.fs.begin(); err != nil {
+		return err
+	}
 	in, ok := d.own(target)
 	switch {
-	case d.fs.readOnly:
-		return syscall.EROFS
 	case !ok:
 		return syscall.EXDEV
 	case in.di.IsDir():
@@ -231,10 +232,11 @@ func (d *dir) Remove(ctx context.Context, name string, victim vfs.Node) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if err := d.fs.begin(); err != nil {
+		return err
+	}
 	in, ok := d.own(victim)
 	switch {
-	case d.fs.readOnly:
-		return syscall.EROFS
 	case !ok:
 		return syscall.EXDEV
 	case name == "." || name == "..":

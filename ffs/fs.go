@@ -32,6 +32,9 @@ type FS struct {
 	warnings []string
 	xattrs   bool // any inode may get extended attributes
 
+	beginMu sync.Mutex
+	begun   atomic.Bool // something was changed; set under beginMu
+
 	inited []atomic.Int32 // by cylinder group: inodes below this index are known to have been written (UFS2)
 	quota  *quota
 	hashes dirHashes
@@ -114,7 +117,7 @@ func (fs *FS) totals() ondisk.Totals {
 
 // Sync writes everything that is dirty, access times of live nodes excepted: those are written with the node.
 func (fs *FS) Sync(ctx context.Context, wait bool) error {
-	if fs.readOnly {
+	if !fs.begun.Load() {
 		return nil
 	}
 	if err := fs.writeBack(); err != nil {
@@ -141,7 +144,7 @@ func (fs *FS) writeBack() error {
 // Unmount writes everything and, if all of it is durable and the volume was clean before, marks it clean.
 func (fs *FS) Unmount(ctx context.Context) error {
 	var err error
-	if !fs.readOnly {
+	if fs.begun.Load() {
 		err = fs.finish()
 	}
 	if cerr := fs.cache.Close(); err == nil {

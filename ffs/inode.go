@@ -133,6 +133,9 @@ func (in *inode) corrupt(what string) error {
 // store puts the inode into its buffer; ordered, it is on the disk when store returns.
 func (in *inode) store(ordered bool) error {
 	fs := in.fs
+	if err := fs.begin(); err != nil { // an access time may be the first change
+		return err
+	}
 	b, err := fs.cache.Get(fs.s.FragOffset(fs.s.InoToFrag(in.ino)), int(fs.s.BSize))
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"syscall"
 	"time"
 
 	"rump/ffs/alloc"
@@ -141,7 +142,7 @@ func (fs *FS) checkRoot(ctx context.Context) error {
 	return nil
 }
 
-// startWriting brings the allocator up and marks the volume in use: the first write of a mount.
+// startWriting brings up what changes need. It writes nothing.
 func (fs *FS) startWriting() error {
 	a, err := alloc.New(fs.s, fs.cache, alloc.Options{Now: fs.o.Now, Rand: fs.o.Rand, Flush: fs.dev.Flush, Log: fs.o.Log})
 	if err != nil {
@@ -153,8 +154,29 @@ func (fs *FS) startWriting() error {
 		fs.degrade(fmt.Sprintf("quotas: %v", err))
 		return nil
 	}
+	return nil
+}
+
+// begin comes before every change: the first one marks the volume in use, so that a mount that changes nothing writes nothing. EROFS on a
+// read-only mount. The caller holds no buffer.
+func (fs *FS) begin() error {
+	if fs.readOnly {
+		return syscall.EROFS
+	}
+	if fs.begun.Load() {
+		return nil
+	}
+	fs.beginMu.Lock()
+	defer fs.beginMu.Unlock()
+	if fs.begun.Load() {
+		return nil
+	}
 	if fs.o.MountPoint != "" {
 		fs.s.MountPoint = fs.o.MountPoint
 	}
-	return fs.alloc.MarkInUse()
+	if err := fs.alloc.MarkInUse(); err != nil {
+		return err
+	}
+	fs.begun.Store(true)
+	return nil
 }

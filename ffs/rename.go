@@ -32,8 +32,8 @@ func (d *dir) Rename(ctx context.Context, cred *vfs.Cred, r vfs.Rename) error {
 	if !ok {
 		return syscall.EXDEV
 	}
-	if d.fs.readOnly {
-		return syscall.EROFS
+	if err := d.fs.begin(); err != nil {
+		return err
 	}
 	m := &move{
 		from: d, to: to, oldName: r.OldName, newName: r.NewName, in: in, node: r.Node, replaced: r.Replaced,

@@ -36,8 +36,8 @@ func (in *inode) SetAttr(ctx context.Context, cred *vfs.Cred, set vfs.SetAttr) e
 // checkAttr says whether the inode can hold what is to be set.
 func (in *inode) checkAttr(set *vfs.SetAttr) error {
 	fs := in.fs
-	if fs.readOnly {
-		return syscall.EROFS
+	if err := fs.begin(); err != nil {
+		return err
 	}
 	if set.Has(vfs.SetSize) {
 		if !in.di.IsRegular() || set.Size < 0 {

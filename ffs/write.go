@@ -40,9 +40,10 @@ func (f *file) WriteAt(ctx context.Context, cred *vfs.Cred, p []byte, off int64)
 
 // writable says whether length bytes at off can be in this file.
 func (in *inode) writable(off, length int64) error {
+	if err := in.fs.begin(); err != nil {
+		return err
+	}
 	switch {
-	case in.fs.readOnly:
-		return syscall.EROFS
 	case off < 0 || length < 0:
 		return syscall.EINVAL
 	case in.di.Flags&(ondisk.FileSnapshot|ondisk.FileLog) != 0:

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 )
@@ -53,7 +54,11 @@ func newActor(tb testing.TB) *actor {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { os.RemoveAll(base) })
-	a := &actor{tb: tb, dir: filepath.Join(base, "home"), exe: filepath.Join(base, "rump")}
+	exe, err := program()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	a := &actor{tb: tb, dir: filepath.Join(base, "home"), exe: exe}
 	if err := os.Chmod(base, 0o755); err != nil {
 		tb.Fatal(err)
 	}
@@ -69,10 +74,32 @@ func newActor(tb testing.TB) *actor {
 			missing(tb, "/dev/fuse is not for everybody (chmod 666 /dev/fuse)")
 		}
 	}
-	if out, err := exec.Command("go", "build", "-o", a.exe, "rump/cmd/rump").CombinedOutput(); err != nil {
-		tb.Fatalf("go build: %v\n%s", err, out)
-	}
 	return a
+}
+
+// programDir holds the program under test, for all tests and all users.
+var programDir string
+
+// program builds it once.
+var program = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "rump-test-exe-")
+	if err != nil {
+		return "", err
+	}
+	programDir = dir
+	exe := filepath.Join(dir, "rump")
+	if out, err := exec.Command("go", "build", "-o", exe, "rump/cmd/rump").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return exe, os.Chmod(dir, 0o755)
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if programDir != "" {
+		os.RemoveAll(programDir)
+	}
+	os.Exit(code)
 }
 
 // run runs a command and returns what it printed. rump is the program under test.
