@@ -91,6 +91,16 @@ func (f *fitter) try(size int64) (got fit, lack int64, err error) {
 	if density == 0 || size/density < f.inodes {
 		density = size/f.shown + 1
 	}
+	if density < int64(s.FSize) {
+		// More inodes than fragments is more than the historic way can give.
+		o := *f.o
+		o.Inodes = f.inodes
+		o.cutGroups(s)
+		if lack := f.inodes - int64(s.MaxIno()); lack > 0 {
+			return got, ceilDiv(lack, int64(s.Inopb)) * int64(s.BSize), nil
+		}
+		return f.finish(got)
+	}
 	for ; ; density = max(density-density/16-1, 1) {
 		notes, short := classicGroups(s, density, int64(f.m.MaxBlocksPerGroup))
 		if short > 0 {
@@ -106,13 +116,18 @@ func (f *fitter) try(size int64) (got fit, lack int64, err error) {
 		}
 		s.Size = ondisk.Frag(size >> s.FShift)
 	}
-	if err := f.o.finishSuper(s); err != nil {
+	return f.finish(got)
+}
+
+// finish completes a superblock whose groups are settled, and says what it lacks.
+func (f *fitter) finish(got fit) (fit, int64, error) {
+	if err := f.o.finishSuper(got.s); err != nil {
 		return got, 0, err
 	}
-	if err := s.Check(); err != nil {
-		return got, 0, fmt.Errorf("geometry of %d bytes: %w", size, err)
+	if err := got.s.Check(); err != nil {
+		return got, 0, fmt.Errorf("geometry of %d fragments: %w", got.s.Size, err)
 	}
-	return got, f.lack(s), nil
+	return got, f.lack(got.s), nil
 }
 
 // lack is how many bytes are missing for data, the reserve of root and what is to stay free.

@@ -46,7 +46,7 @@ func (w *populator) run() error {
 		}
 	}
 	root := w.plan.list.Root
-	if err := w.file(&root, nil, "the root"); err != nil {
+	if err := w.file(&root, nil); err != nil {
 		return err
 	}
 	r := w.plan.list.Reader()
@@ -90,14 +90,14 @@ func (w *populator) directory(r *tree.Reader, d tree.Dir) error {
 		if !e.First {
 			continue
 		}
-		if err := w.file(e, &d, ""); err != nil {
+		if err := w.file(e, &d); err != nil {
 			return fmt.Errorf("%s: %w", pathOf(d, e), err)
 		}
 	}
 }
 
 // file writes the inode of a file, and its content but for a directory's.
-func (w *populator) file(e *tree.Entry, d *tree.Dir, _ string) error {
+func (w *populator) file(e *tree.Entry, d *tree.Dir) error {
 	sh, err := shapeOf(w.s, e, w.opts.Xattrs)
 	if err != nil {
 		return err

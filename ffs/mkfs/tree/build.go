@@ -308,7 +308,7 @@ func (b *builder) emit(d *pendingDir, e *Entry, layers uint64) error {
 	if e.Link != [2]uint64{} {
 		b.linked++
 	}
-	b.rec = e.encode(b.rec[:0], false)
+	b.rec = e.encode(b.rec[:0])
 	if err := b.list.entries.Append(b.rec); err != nil {
 		return err
 	}

@@ -71,11 +71,10 @@ const (
 	hasLink
 	hasOff
 	hasPath
-	hasImplied // made up, for a directory that nobody has named
 )
 
 // encode appends e as a record to b.
-func (e *Entry) encode(b []byte, implied bool) []byte {
+func (e *Entry) encode(b []byte) []byte {
 	bits := uint64(0)
 	set := func(bit uint64, is bool) {
 		if is {
@@ -89,7 +88,6 @@ func (e *Entry) encode(b []byte, implied bool) []byte {
 	set(hasLink, e.Link != [2]uint64{})
 	set(hasOff, e.Where.Off != 0)
 	set(hasPath, e.Where.Path != "")
-	set(hasImplied, implied)
 
 	b = binary.AppendUvarint(b, bits)
 	b = binary.AppendUvarint(b, uint64(e.Mode))
@@ -200,11 +198,11 @@ func (d *decoder) time() ondisk.Time {
 }
 
 // decode makes e the entry in a record, whose bytes it refers to. isEnd: it was the end of a group.
-func (e *Entry) decode(rec []byte) (isEnd, implied bool, err error) {
+func (e *Entry) decode(rec []byte) (isEnd bool, err error) {
 	d := decoder{b: rec}
 	bits := d.uint()
 	if bits&hasEnd != 0 {
-		return true, false, nil
+		return true, nil
 	}
 	data, xattrs := e.Data[:0], e.Xattrs[:0]
 	*e = Entry{Mode: uint16(d.uint()), Name: d.bytes(), UID: uint32(d.uint()), GID: uint32(d.uint()), Mtime: d.time()}
@@ -224,9 +222,9 @@ func (e *Entry) decode(rec []byte) (isEnd, implied bool, err error) {
 	}
 	e.decodeRare(&d, bits)
 	if d.bad {
-		return false, false, errSpool
+		return false, errSpool
 	}
-	return false, bits&hasImplied != 0, nil
+	return false, nil
 }
 
 func (e *Entry) decodeRare(d *decoder, bits uint64) {

@@ -122,7 +122,7 @@ func (r *Reader) Next() (*Entry, error) {
 		return nil, err
 	}
 	e := &r.entry
-	if r.ended, _, err = e.decode(rec); err != nil || r.ended {
+	if r.ended, err = e.decode(rec); err != nil || r.ended {
 		return nil, err
 	}
 	r.seq++

@@ -64,7 +64,7 @@ func (h *hostLister) readListing(root, path, tmp string) (run, error) {
 			return nil, err
 		}
 		it.rec = uint32(len(l.arena))
-		l.arena = e.encode(l.arena, false)
+		l.arena = e.encode(l.arena)
 		it.end = uint32(len(l.arena))
 		kept = append(kept, it)
 	}
@@ -79,7 +79,7 @@ func (l *listing) next() (*patch, error) {
 	it := l.items[l.at]
 	l.at++
 	l.patch.fields = allFields
-	_, _, err := l.patch.entry.decode(l.arena[it.rec:it.end])
+	_, err := l.patch.entry.decode(l.arena[it.rec:it.end])
 	return &l.patch, err
 }
 
@@ -109,7 +109,7 @@ func (h *hostLister) readBig(root, path, tmp string) (run, error) {
 			return true
 		}
 		if inner == nil {
-			rec = e.encode(rec[:0], false)
+			rec = e.encode(rec[:0])
 			inner = b.sorter.add(name, rec)
 		}
 		return inner == nil
@@ -133,7 +133,7 @@ func (b *bigListing) next() (*patch, error) {
 		return nil, err
 	}
 	b.patch.fields = allFields
-	_, _, err = b.patch.entry.decode(rec)
+	_, err = b.patch.entry.decode(rec)
 	return &b.patch, err
 }
 

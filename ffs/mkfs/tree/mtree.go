@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -35,12 +36,28 @@ type specReader struct {
 	line     int
 	dir      string // the directory that plain names are in
 	started  bool   // dir means something
-	defaults map[string]string
+	defaults []keyword
+	values   []keyword // of the present line
+}
+
+// A keyword is a word of a specification.
+type keyword struct{ key, value string }
+
+// setKeyword adds k, or changes it if it is there.
+func setKeyword(list []keyword, word string) []keyword {
+	k, v, _ := strings.Cut(word, "=")
+	for i := range list {
+		if list[i].key == k {
+			list[i].value = v
+			return list
+		}
+	}
+	return append(list, keyword{k, v})
 }
 
 // readSpec reads a specification into s: the lines may come in any order, and parents after what is in them.
 func readSpec(s *stream, r io.Reader, src *Source) error {
-	sr := &specReader{s: s, src: src, defaults: map[string]string{}}
+	sr := &specReader{s: s, src: src}
 	sc := bufio.NewScanner(r)
 	sc.Buffer(nil, 1<<20)
 	var line string
@@ -78,17 +95,13 @@ func (sr *specReader) read(line string) error {
 	switch words[0] {
 	case "/set":
 		for _, w := range words[1:] {
-			k, v, _ := strings.Cut(w, "=")
-			sr.defaults[k] = v
+			sr.defaults = setKeyword(sr.defaults, w)
 		}
 		return nil
 	case "/unset":
-		for _, k := range words[1:] {
-			if k == "all" {
-				clear(sr.defaults)
-			}
-			delete(sr.defaults, k)
-		}
+		sr.defaults = slices.DeleteFunc(sr.defaults, func(k keyword) bool {
+			return slices.Contains(words[1:], k.key) || slices.Contains(words[1:], "all")
+		})
 		return nil
 	case "..":
 		if !sr.started || sr.dir == "" {
@@ -121,16 +134,12 @@ func (sr *specReader) entry(words []string) error {
 			path = sr.dir
 		}
 	}
-	values := make(map[string]string, len(sr.defaults)+len(words))
-	for k, v := range sr.defaults {
-		values[k] = v
-	}
+	sr.values = append(sr.values[:0], sr.defaults...)
 	for _, w := range words[1:] {
-		k, v, _ := strings.Cut(w, "=")
-		values[k] = v
+		sr.values = setKeyword(sr.values, w)
 	}
 	p := &patch{line: sr.line}
-	if err := sr.fill(p, values); err != nil {
+	if err := sr.fill(p); err != nil {
 		return err
 	}
 	if p.entry.IsDir() && p.fields&fieldType != 0 && !isPath {
@@ -140,22 +149,22 @@ func (sr *specReader) entry(words []string) error {
 }
 
 // fill sets what the keywords say.
-func (sr *specReader) fill(p *patch, values map[string]string) error {
+func (sr *specReader) fill(p *patch) error {
 	e := &p.entry
 	now := ondisk.Time{Sec: sr.src.Now.Unix(), Nsec: int32(sr.src.Now.Nanosecond())}
 	e.Mtime = now
-	if v, ok := values["type"]; ok {
-		kind, known := specKinds[v]
+	if i := slices.IndexFunc(sr.values, func(k keyword) bool { return k.key == "type" }); i >= 0 {
+		kind, known := specKinds[sr.values[i].value]
 		if !known {
-			return fmt.Errorf("type %q is unknown", v)
+			return fmt.Errorf("type %q is unknown", sr.values[i].value)
 		}
 		e.Mode = kind
 		p.fields |= fieldType
 	}
 	e.Where.Layer = -1
-	for k, v := range values {
-		if err := sr.keyword(p, k, v); err != nil {
-			return fmt.Errorf("%s=%s: %w", k, v, err)
+	for _, k := range sr.values {
+		if err := sr.keyword(p, k.key, k.value); err != nil {
+			return fmt.Errorf("%s=%s: %w", k.key, k.value, err)
 		}
 	}
 	e.Atime, e.Ctime, e.Birth = e.Mtime, e.Mtime, e.Mtime

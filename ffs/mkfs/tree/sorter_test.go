@@ -111,9 +111,9 @@ func TestEntryRecord(t *testing.T) {
 		full, {Name: []byte("d"), Mode: 0o40755}, {Name: []byte("l"), Mode: 0o120777, Target: []byte("t")},
 		{Name: []byte("c"), Mode: 0o20600, Major: 4095, Minor: 1048575}, {Name: []byte("z"), Mode: 0o100000, Where: contentPlace{Layer: -1}},
 	} {
-		rec := e.encode(nil, false)
+		rec := e.encode(nil)
 		var got Entry
-		isEnd, _, err := got.decode(rec)
+		isEnd, err := got.decode(rec)
 		if err != nil || isEnd {
 			t.Fatalf("%s: end %v, %v", e.Name, isEnd, err)
 		}
@@ -122,7 +122,7 @@ func TestEntryRecord(t *testing.T) {
 		}
 		for n := range rec {
 			var short Entry
-			if _, _, err := short.decode(rec[:n]); err == nil && n > 0 {
+			if _, err := short.decode(rec[:n]); err == nil && n > 0 {
 				t.Errorf("%s: the first %d of %d bytes pass for a record", e.Name, n, len(rec))
 			}
 		}

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"strings"
+
+	"rump/ffs/ondisk"
 )
 
 // A stream is a layer whose entries came in any order and have been sorted into that of the list. Archive and specification
@@ -18,17 +21,18 @@ type stream struct {
 	sorter *sorter
 	run    *sortedRun
 
-	seen map[string]bool // directories that were implied lately
-	last patch           // the record at the front
+	seen map[uint64]bool // sums of directories that were implied lately
+	hash maphash.Hash
+	last patch // the record at the front
 	key  []byte
 	have bool
 	rec  []byte
 }
 
-const seenLimit = 4096
+const seenLimit = 1 << 16
 
 func newStream(name, tmp string) *stream {
-	return &stream{name: name, sorter: newSorter(tmp, listBudget), seen: map[string]bool{}}
+	return &stream{name: name, sorter: newSorter(tmp, listBudget), seen: map[uint64]bool{}}
 }
 
 // groupKey appends what the keys of all entries of a directory begin with, and no other keys do: depth, components, end.
@@ -54,15 +58,32 @@ func splitPath(p string) (dir, name string) {
 
 // cleanPath is a path without empty and "." components; ok is false if it leads out of the tree.
 func cleanPath(p string) (clean string, ok bool) {
+	for strings.HasPrefix(p, "./") {
+		p = p[2:]
+	}
+	isClean := p != ""
+	start := 0
+	for i := 0; i <= len(p); i++ {
+		if i < len(p) && p[i] != '/' {
+			if p[i] == 0 {
+				return "", false
+			}
+			continue
+		}
+		switch c := p[start:i]; {
+		case c == "..", len(c) > ondisk.MaxNameLen:
+			return "", false
+		case c == "", c == ".":
+			isClean = false
+		}
+		start = i + 1
+	}
+	if isClean {
+		return p, true
+	}
 	var out []string
 	for c := range strings.SplitSeq(p, "/") {
-		switch {
-		case c == "" || c == ".":
-		case c == "..":
-			return "", false
-		case len(c) > 255 || strings.IndexByte(c, 0) >= 0:
-			return "", false
-		default:
+		if c != "" && c != "." {
 			out = append(out, c)
 		}
 	}
@@ -89,17 +110,23 @@ func (s *stream) put(dir string, p *patch) error {
 	s.key = append(groupKey(s.key[:0], dir), p.entry.Name...)
 	s.rec = binary.AppendUvarint(s.rec[:0], uint64(p.fields))
 	s.rec = binary.AppendUvarint(s.rec, uint64(p.line))
-	s.rec = p.entry.encode(s.rec, false)
+	s.rec = p.entry.encode(s.rec)
 	return s.sorter.add(s.key, s.rec)
 }
 
 // imply adds the directories of a path.
 func (s *stream) imply(dir string) error {
-	for dir != "" && !s.seen[dir] {
+	for dir != "" {
+		s.hash.Reset()
+		s.hash.WriteString(dir)
+		sum := s.hash.Sum64()
+		if s.seen[sum] {
+			return nil
+		}
 		if len(s.seen) >= seenLimit {
 			clear(s.seen)
 		}
-		s.seen[dir] = true
+		s.seen[sum] = true
 		above, name := splitPath(dir)
 		p := patch{fields: fieldImplied | fieldType}
 		p.entry.Mode = impliedMode
@@ -140,7 +167,7 @@ func (s *stream) advance() error {
 		return errSpool
 	}
 	s.rec = append(s.rec[:0], d.b...) // the run's bytes go with its next record
-	_, _, err = s.last.entry.decode(s.rec)
+	_, err = s.last.entry.decode(s.rec)
 	return err
 }
 
