@@ -1,19 +1,115 @@
 package fsck
 
-// journal looks whether a write-ahead log may hold something that is not in its place yet, and reports whether to go on. Replaying it is the business
-// of a mount: a check without repair says that it sees the volume without it, a repair is refused.
+import (
+	"rump/ffs/journal"
+	"rump/ffs/ondisk"
+)
+
+// journal replays a write-ahead log that may hold something, and reports whether to go on. Without leave to write the check goes by what is in the
+// log as if it were in its place. As in the original, counts of the superblock stay those from before; files that the log lists as nameless are ended
+// as any other file without a name.
 func (c *checker) journal(skip bool) bool {
-	switch {
-	case !c.s.HasWAPBL():
-		return true
-	case c.mode == Preen && skip:
-		c.say("file system is journaled; not checking\n")
-		return false
-	case c.mode == No:
-		c.print("** File system is journaled; not replaying journal\n")
+	if !c.s.HasWAPBL() || !c.journalFlags() {
 		return true
 	}
-	c.say("** File system is journaled\n")
-	c.stop = ErrJournal
+	if c.mode == Preen && skip {
+		c.say("file system is journaled; not checking\n")
+		return false
+	}
+	c.say("** File system is journaled; replaying journal\n")
+	log, err := journal.Read(c.ctx, c.dev, c.dev.Size(), c.s)
+	if err == nil && c.mode == No {
+		c.dev, err = c.viewOf(log)
+	}
+	if c.ctx.Err() != nil {
+		return false
+	}
+	if err != nil {
+		c.debug("%v\n", err)
+		c.fatal(Damage, 0, "UNABLE TO READ JOURNAL FOR REPLAY")
+		c.clearJournal()
+		return c.stop == nil
+	}
+	if c.mode == No {
+		return true
+	}
+	return c.replay(log)
+}
+
+// viewOf shows the device with what is in the log in its place.
+func (c *checker) viewOf(log *journal.Log) (d device, err error) {
+	d, err = log.View(c.dev)
+	if err != nil {
+		d = c.dev
+	}
+	return d, err
+}
+
+// replay brings the log's content to its place. The log is out of use before anything else is written: replayed again later, it would undo repairs.
+func (c *checker) replay(log *journal.Log) bool {
+	c.report.Modified = true
+	if err := log.Replay(c.ctx, c.dev); err != nil {
+		if c.ctx.Err() != nil {
+			return false
+		}
+		c.debug("%v\n", err)
+		c.fatal(Damage, 0, "UNABLE TO REPLAY JOURNAL BLOCKS")
+		if !c.ask(questionGoOn) && c.stop == nil {
+			c.stop = ErrDeclined
+		}
+		return c.stop == nil
+	}
+	c.s.Flags &^= ondisk.FlagWAPBL
+	c.super.changed, c.super.clean = true, false
+	if p, _, err := ondisk.FindSuper(c.dev, c.dev.Size()); err == nil {
+		p.Flags &^= ondisk.FlagWAPBL
+		p.Clean &^= ondisk.CleanIs
+		c.super.primary, c.super.began = p, true
+		c.s.Clean &^= ondisk.CleanIs
+		c.putSuper(p)
+		c.flush()
+	}
+	return c.stop == nil
+}
+
+// journalFlags looks at what is to be done with the log, and reports whether to replay it.
+func (c *checker) journalFlags() bool {
+	j, order, ok := c.s.FindJournal()
+	if !ok || j.Flags <= ondisk.JournalCreate|ondisk.JournalClear && j.Flags != ondisk.JournalCreate|ondisk.JournalClear {
+		return true
+	}
+	c.fatal(Damage, 0, "INVALID JOURNAL FLAGS %d", j.Flags)
+	if !c.ask(questionGoOn) {
+		c.decline()
+		return true
+	}
+	c.say("CLEARING JOURNAL FLAGS\n")
+	j.Flags, j.Location = 0, 0
+	c.s.SetJournal(order, j)
+	c.s.Flags &^= ondisk.FlagWAPBL
+	c.super.changed = true
 	return false
+}
+
+// clearJournal gives up a log that cannot be replayed, if the user wants to go on without it.
+func (c *checker) clearJournal() {
+	if !c.ask(questionGoOn) {
+		c.decline()
+		return
+	}
+	c.say("CLEARING EXISTING JOURNAL\n")
+	j, order, ok := c.s.FindJournal()
+	if ok {
+		j.Flags = ondisk.JournalClear
+		c.s.SetJournal(order, j)
+	}
+	c.s.Flags &^= ondisk.FlagWAPBL
+	c.super.changed, c.super.clean = true, false
+}
+
+// decline ends the run after a no without whose opposite nothing can be done.
+func (c *checker) decline() {
+	if c.stop == nil {
+		c.stop = ErrDeclined
+	}
 }

@@ -1,6 +1,7 @@
 package fsck
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 
@@ -102,8 +103,7 @@ func (c *checker) initedInodes(cg int) int {
 	}
 	last := 0 // behind the last inode that the map says is in use
 	if err == nil {
-		for last = int(c.s.Ipg); last > 0 && !g.InodeUsed(last-1); last-- {
-		}
+		last = min(8*len(bytes.TrimRight(g.InodeMap(), "\x00")), int(c.s.Ipg))
 	}
 	limit := last
 	if bad && last == 0 {

@@ -158,6 +158,9 @@ func (c *checker) wrongLinks(ino ondisk.Ino, left int32) {
 			c.clear(ino, "UNREF")
 			return
 		}
+		if c.adoptQuota(ino, d) {
+			return
+		}
 		unresolved := c.report.Unresolved
 		if !c.reconnect(ino, 0) {
 			c.report.Unresolved = unresolved // it is resolved as well if the file is cleared

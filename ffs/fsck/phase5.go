@@ -2,6 +2,8 @@ package fsck
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math"
 
 	"rump/ffs/ondisk"
 )
@@ -211,7 +213,13 @@ func clearBits(m []byte, lo, hi int) {
 func countFrags(s *ondisk.Super, g *ondisk.Group, m []byte, sum *ondisk.Summary) {
 	frag := int(s.Frag)
 	full := byte(1<<frag - 1)
-	for i, b := range m {
+	for i := 0; i < len(m); i++ {
+		if s.Version == 2 && allOnes(m[i:]) {
+			sum.FreeBlocks += int32(64 / frag)
+			i += 7
+			continue
+		}
+		b := m[i]
 		if b == 0 {
 			continue
 		}
@@ -229,6 +237,9 @@ func countFrags(s *ondisk.Super, g *ondisk.Group, m []byte, sum *ondisk.Summary)
 	}
 }
 
+// allOnes reports whether the next 64 bits are set.
+func allOnes(m []byte) bool { return len(m) >= 8 && binary.NativeEndian.Uint64(m) == math.MaxUint64 }
+
 // mapClusters fills the map of free blocks and counts its runs.
 func (c *checker) mapClusters(g *ondisk.Group) {
 	if !g.HasClusters() {
@@ -238,23 +249,41 @@ func (c *checker) mapClusters(g *ondisk.Group) {
 	clear(m)
 	sums := make([]int32, limit+1)
 	run := 0
-	for blk := range g.Blocks() {
-		if g.BlockFree(blk) {
-			m[blk>>3] |= 1 << (blk & 7)
-			run++
-			continue
-		}
+	end := func() {
 		if run > 0 {
 			sums[min(run, limit)]++
 			run = 0
 		}
 	}
-	if run > 0 {
-		sums[min(run, limit)]++
+	for blk := 0; blk < g.Blocks(); blk++ {
+		if blk&63 == 0 && blk+64 <= g.Blocks() && c.allFree(g, blk) {
+			copy(m[blk>>3:], "\xff\xff\xff\xff\xff\xff\xff\xff")
+			run += 64
+			blk += 63
+			continue
+		}
+		if g.BlockFree(blk) {
+			m[blk>>3] |= 1 << (blk & 7)
+			run++
+			continue
+		}
+		end()
 	}
+	end()
 	for n := 1; n <= limit; n++ {
 		g.SetClusterSum(n, sums[n])
 	}
+}
+
+// allFree reports whether the 64 blocks from blk on, a multiple of 64, are free.
+func (c *checker) allFree(g *ondisk.Group, blk int) bool {
+	m := g.FreeMap()[blk<<c.s.FragShift>>3:]
+	for i := range int(c.s.Frag) {
+		if !allOnes(m[8*i:]) {
+			return false
+		}
+	}
+	return true
 }
 
 func ones(b byte) int {

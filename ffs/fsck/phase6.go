@@ -110,6 +110,31 @@ func (c *checker) checkQuotaFile(kind int, name string) *quotaFile {
 	return q
 }
 
+// adoptQuota enters an inode that no name leads to in the superblock, if it is the quota file that is missing there: the copies of a superblock are older
+// than the file.
+func (c *checker) adoptQuota(ino ondisk.Ino, d *ondisk.Inode) bool {
+	for kind, name := range quotaNames {
+		if !c.s.HasQuota2() || c.s.QuotaFlags&(1<<kind) == 0 || c.s.QuotaFile[kind] != 0 {
+			continue
+		}
+		c.s.QuotaFile[kind] = ino
+		isIt := c.openQuota(kind) != nil
+		c.s.QuotaFile[kind] = 0
+		if !isIt {
+			continue
+		}
+		c.warn(Damage, ino, "%s QUOTA INODE %d IS NOT IN SUPERBLOCK", name, ino)
+		if !c.fix("FIX", "FIXED") {
+			return false
+		}
+		c.addUsage(ino, d, -d.Blocks, -1)
+		c.s.QuotaFile[kind] = ino
+		c.super.changed = true
+		return true
+	}
+	return false
+}
+
 // freeHidden frees what the superblock took for a quota file, unless it is somebody's: that was passed over until now.
 func (c *checker) freeHidden(ino ondisk.Ino) {
 	if !c.s.ValidIno(ino) || c.stateOf(ino) == unallocated {

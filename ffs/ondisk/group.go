@@ -138,7 +138,10 @@ func (s *Super) InitGroup(cgx int, block []byte) (Group, error) {
 			return Group{}, err
 		}
 	}
-	for i := range s.Ipg {
+	for i := range g.iused[:s.Ipg/8] {
+		g.iused[i] = 0xff
+	}
+	for i := s.Ipg &^ 7; i < s.Ipg; i++ {
 		g.setInode(int(i), true)
 	}
 	return g, nil
