@@ -8,8 +8,8 @@
 //
 //	Mount.callMu             shared: Sync of a file system; exclusive: its Unmount
 //	Mount.renameMu           rename and rmdir: whoever locks two directories
-//	  Vnode.mu               the lock that vfs speaks of: directory before what it names; two directories: ancestor first
-//	                         or lower number first, but only under renameMu
+//	  Vnode.mu               the lock that vfs speaks of: directory before what it names; several directories, or several
+//	                         files, only under renameMu, and then in any order
 //	    Mount.numberMu       shared: a new node gets its vnode; exclusive: a node is loaded by its bare number
 //	      a file system's own locks
 //	    Kernel.nsMu          the mount table; a leaf but for shard.mu

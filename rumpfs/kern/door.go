@@ -19,8 +19,9 @@ type Observer interface {
 	// AttrChanged says that the attributes of v are not what they were, and with data that its bytes are not.
 	AttrChanged(v *Vnode, data bool)
 
-	// EntryChanged says that name in dir was added, removed, or stands for something else. The attributes of dir changed
-	// with it.
+	// EntryChanged says that name in dir was added, removed, or stands for something else: every door is told of what is
+	// mounted on it or taken off. The attributes of dir changed with it. Who keeps a vnode only because it remembers the
+	// name gives it back, or it cannot be unmounted.
 	EntryChanged(dir *Vnode, name string)
 }
 

@@ -180,10 +180,10 @@ func (k *Kernel) attach(m *Mount) error {
 	return nil
 }
 
-// Unmount takes a file system away. EBUSY if any of its vnodes is referred to, or something is mounted on one of them;
-// with force those references die (ESTALE) and what is mounted below goes first. EINVAL if m is not mounted (any more);
-// EBUSY for the root, which only Halt unmounts. An error of the file system is returned, and it is unmounted all the
-// same.
+// Unmount takes a file system away. EBUSY if any of its vnodes is referred to, or something is mounted on one of them,
+// and that is still so a moment after the doors were told to let go of what they only remember; with force those
+// references die (ESTALE) and what is mounted below goes first. EINVAL if m is not mounted (any more); EBUSY for the root,
+// which only Halt unmounts. An error of the file system is returned, and it is unmounted all the same.
 func (k *Kernel) Unmount(ctx context.Context, m *Mount, force bool) error {
 	victims, err := k.detach(m, force)
 	if err == syscall.EBUSY && k.letGo(ctx, m) {

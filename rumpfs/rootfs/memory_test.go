@@ -149,3 +149,29 @@ func TestHugeFile(t *testing.T) {
 		t.Errorf("map: got %+v, %v, want a hole of 1 TiB", e, err)
 	}
 }
+
+// TestDirectoryLinkMax: 32765 directories fit into one, for each has a link to it.
+func TestDirectoryLinkMax(t *testing.T) {
+	fs := rootfs.New(rootfs.Options{})
+	top := node(t, root(t, fs), "top", vfs.KindDir).(vfs.Dir)
+	var some vfs.Node
+	for i := range 32765 {
+		some = node(t, top, fmt.Sprint(i), vfs.KindDir)
+	}
+	if _, err := top.Create(ctx, vfs.Root, "more", vfs.CreateAttr{Kind: vfs.KindDir}); err != syscall.EMLINK {
+		t.Errorf("one directory too many: got %v, want EMLINK", err)
+	}
+	other := node(t, root(t, fs), "other", vfs.KindDir)
+	r := vfs.Rename{OldName: "other", Node: other, NewDir: top, NewName: "more"}
+	if err := root(t, fs).Rename(ctx, vfs.Root, r); err != syscall.EMLINK {
+		t.Errorf("rename of one directory too many: got %v, want EMLINK", err)
+	}
+	r.NewName, r.Replaced = "32764", some
+	if err := root(t, fs).Rename(ctx, vfs.Root, r); err != nil {
+		t.Errorf("rename over a directory: %v", err)
+	}
+	if a, _ := top.Attr(ctx); a.Nlink != 32767 {
+		t.Errorf("links: got %d, want 32767", a.Nlink)
+	}
+	node(t, top, "a file", vfs.KindRegular)
+}

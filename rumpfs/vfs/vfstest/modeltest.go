@@ -15,15 +15,15 @@ import (
 // works in a directory of its own, which it leaves. A failing run is shortened and printed with its seed.
 func Model(t testing.TB, tree Tree, f Features, seed uint64, nops int) {
 	t.Helper()
-	pl := runModel(t, tree, f, seed, nops, "")
+	pl := runModel(t, tree, f, seed, nops)
 	pl.close()
 }
 
-// runModel is Model that returns the player, for another look after a remount. unique is put into the directory's name.
-func runModel(t testing.TB, tree Tree, f Features, seed uint64, nops int, unique string) *player {
+// runModel is Model that returns the player, for another look after a remount.
+func runModel(t testing.TB, tree Tree, f Features, seed uint64, nops int) *player {
 	t.Helper()
 	ops := drawOps(seed, nops, f)
-	top := fmt.Sprintf("model%s-%d", unique, seed)
+	top := fmt.Sprintf("model-%d", seed)
 	pl, done, err := playAll(tree, f, top, ops)
 	if err == nil {
 		return pl
@@ -229,19 +229,32 @@ func testModel(s *suite) {
 	seeds, nops := modelSeeds()
 	var players []*player
 	for _, seed := range seeds {
-		players = append(players, runModel(s, s.Tree, s.Features, seed, nops, ""))
+		players = append(players, runModel(s, s.Tree, s.Features, seed, nops))
 	}
-	for _, pl := range players {
-		for slot := range pl.files {
-			s.ok(pl.letGo(slot), "open file %d", slot)
-		}
-	}
-	s.twice(func() {
+	compare := func() {
 		for i, pl := range players {
 			pl.tree = s.Tree
 			if err := pl.compare(); err != nil {
 				s.Errorf("model: seed %d: %v", seeds[i], err)
 			}
 		}
-	})
+	}
+	letGo := func() {
+		for _, pl := range players {
+			for slot := range pl.files {
+				s.ok(pl.letGo(slot), "open file %d", slot)
+			}
+		}
+	}
+	letGo()
+	s.twice(compare)
+	for i, pl := range players { // what was mounted again is also to be changed again
+		for step, o := range drawOps(seeds[i]+1000, nops/3, s.Features) {
+			if err := pl.play(o); err != nil {
+				s.Fatalf("model: seed %d and after a remount %d, step %d: %v: %v", seeds[i], seeds[i]+1000, step, o, err)
+			}
+		}
+	}
+	letGo()
+	s.twice(compare)
 }
