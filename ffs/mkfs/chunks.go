@@ -21,9 +21,9 @@ const directCopy = 256 << 10
 type piece struct {
 	at   int // in the chunk
 	n    int
-	data []byte // of n bytes; nil: from
-	from tree.Content
-	off  int64 // in from
+	data []byte        // of n bytes; nil: from
+	from *tree.Content // the same for all pieces of a file
+	off  int64         // in from
 }
 
 // A chunk is some data blocks in a row, and what goes into them. What no piece covers is zeros.
@@ -58,14 +58,14 @@ type crew struct {
 	done     int64 // bytes of files
 	total    int64
 	progress func(done, total int64)
-	short    []string // files that have become shorter
-	nShort   int
+	short    []string // files that have become shorter, the first of them
+	isShort  map[*tree.Content]bool
 }
 
 const maxShort = 20 // names that are told
 
 func newCrew(ctx context.Context, t *target, s *ondisk.Super, list *tree.List) *crew {
-	c := &crew{t: t, s: s, m: newGroupMap(s), list: list, jobs: make(chan any, 1)}
+	c := &crew{t: t, s: s, m: newGroupMap(s), list: list, jobs: make(chan any, 1), isShort: map[*tree.Content]bool{}}
 	c.ctx, c.cancel = context.WithCancelCause(ctx)
 	if h, ok := t.dev.(blockdev.HostFile); ok {
 		if fd, off, ok := h.HostFile(); ok {
@@ -105,6 +105,8 @@ func (c *crew) finish() error {
 type hand struct {
 	*crew
 	opener *tree.Opener
+	from   *tree.Content // what is open
+	file   tree.File
 	buf    []byte
 	image  *os.File // the image with an offset of its own, for copies by the host
 }
@@ -112,12 +114,7 @@ type hand struct {
 func (c *crew) work() {
 	defer c.wg.Done()
 	h := &hand{crew: c, opener: c.list.Opener()}
-	defer h.opener.Close()
-	defer func() {
-		if h.image != nil {
-			h.image.Close()
-		}
-	}()
+	defer h.close()
 	for job := range c.jobs {
 		if c.ctx.Err() != nil {
 			continue
@@ -133,6 +130,35 @@ func (c *crew) work() {
 			c.cancel(err)
 		}
 	}
+}
+
+func (h *hand) close() {
+	h.closeFile()
+	h.opener.Close()
+	if h.image != nil {
+		h.image.Close()
+	}
+}
+
+func (h *hand) closeFile() {
+	if h.from != nil {
+		h.file.Close()
+		h.from = nil
+	}
+}
+
+// open makes a content the one that is open.
+func (h *hand) open(c *tree.Content) error {
+	if h.from == c {
+		return nil
+	}
+	h.closeFile()
+	f, err := h.opener.Open(c)
+	if err != nil {
+		return err
+	}
+	h.from, h.file = c, f
+	return nil
 }
 
 // fill reads the pieces of a chunk and writes it.
@@ -175,23 +201,21 @@ func (h *hand) fill(c *chunk) error {
 
 // read brings a piece of a file into the chunk's bytes b, or straight into the image (direct).
 func (h *hand) read(c *chunk, p *piece, b []byte) (direct bool, err error) {
-	f, err := h.opener.Open(p.from)
-	if err != nil {
+	if err := h.open(p.from); err != nil {
 		return false, err
 	}
-	defer f.Close()
 	if p.n >= directCopy && p.n == len(b) && h.hostPath != "" {
-		if h.copyDirect(c, p, &f) {
+		if h.copyDirect(c, p, &h.file) {
 			return true, nil
 		}
 	}
-	n, err := f.ReadAt(b[p.at:p.at+p.n], p.off)
+	n, err := h.file.ReadAt(b[p.at:p.at+p.n], p.off)
 	if err != nil {
 		return false, err
 	}
 	if n < p.n {
 		clear(b[p.at+n : p.at+p.n])
-		h.tooShort(f.Name())
+		h.tooShort(p.from, h.file.Name())
 	}
 	return false, nil
 }
@@ -236,10 +260,14 @@ func (h *hand) copyDirect(c *chunk, p *piece, f *tree.File) bool {
 	return true
 }
 
-func (c *crew) tooShort(name string) {
+func (c *crew) tooShort(file *tree.Content, name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.nShort++; len(c.short) < maxShort {
+	if c.isShort[file] {
+		return
+	}
+	c.isShort[file] = true
+	if len(c.short) < maxShort {
 		c.short = append(c.short, name)
 	}
 }
@@ -290,7 +318,7 @@ func (k *chunker) known(at spot, data []byte) error {
 }
 
 // file puts n bytes from off on of a file at a spot.
-func (k *chunker) file(at spot, n int64, from tree.Content, off int64) error {
+func (k *chunker) file(at spot, n int64, from *tree.Content, off int64) error {
 	return k.put(at, n, func(p *piece, done int64) { p.from, p.off = from, off+done })
 }
 

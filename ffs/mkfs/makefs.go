@@ -136,7 +136,7 @@ func (b *imageBuilder) populate(ctx context.Context) ([]int32, error) {
 	if e := c.finish(); err == nil || ctx.Err() != nil {
 		err = e
 	}
-	b.report.Short, b.report.NShort = c.short, c.nShort
+	b.report.Short, b.report.NShort = c.short, len(c.isShort)
 	return w.perGroup, err
 }
 

@@ -12,6 +12,7 @@ import (
 	"math/bits"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -420,6 +421,39 @@ func TestNewfsSize(t *testing.T) {
 			t.Errorf("size %d: %v", c.size, err)
 		case r.Super.FragOffset(r.Super.Size) != c.want:
 			t.Errorf("size %d: made %d bytes, want %d", c.size, r.Super.FragOffset(r.Super.Size), c.want)
+		}
+	}
+}
+
+// TestSectorSizes is for disks with larger sectors, which refuse every transfer that is not of whole ones.
+func TestSectorSizes(t *testing.T) {
+	maker := plainTree(t)
+	for sector := 512; sector <= 8192; sector *= 2 {
+		for version := 1; version <= 2; version++ {
+			dev, err := blockdev.NewMemorySectors(16<<20, sector)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := newfs(t, dev, mkfs.Options{Version: version, Name: "x"})
+			if int(r.Super.FSize) < sector || !strings.Contains(r.Text(mkfs.Sizes, 80), fmt.Sprintf("(%d sectors)", 16<<20/sector)) {
+				t.Errorf("sectors of %d bytes: fragments of %d, %s", sector, r.Super.FSize, r.Text(mkfs.Sizes, 80))
+			}
+			checkClean(t, dev, false)
+			m := mkfs.MakefsOptions{Version: version, SectorSize: sector}
+			if _, err := mkfs.Makefs(context.Background(), mkfs.OnDevice(noHoles{dev}), mkfs.Source{Dirs: []string{maker.root}}, m); err != nil {
+				t.Fatal(err)
+			}
+			checkClean(t, dev, false)
+		}
+	}
+	dev, err := blockdev.NewMemorySectors(16<<20, 4096)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []mkfs.Options{{FragSize: 1024, BlockSize: 8192}, {SectorSize: 512, FragSize: 2048, BlockSize: 8192}} {
+		var refused *mkfs.Error
+		if _, err := mkfs.Newfs(context.Background(), dev, o); !errors.As(err, &refused) || refused.Code != 18 {
+			t.Errorf("%+v on sectors of 4096: %v, want a refusal with code 18", o, err)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"sync"
 	"syscall"
 	"time"
 
@@ -25,9 +26,12 @@ type builder struct {
 	streams []*stream
 	lister  hostLister // for directories that are not read ahead
 
-	queue  []*pendingDir // in order: those that are being read
-	ahead  *Cursor       // of list.dirs: the next one to begin with
-	rec    []byte
+	queue []*pendingDir // in order: those that are being read
+	ahead *Cursor       // of list.dirs: the next one to begin with
+	rec   []byte
+
+	listers sync.Pool // of *hostLister
+
 	seq    int64
 	bytes  int64
 	linked int64 // names of files that may have others
@@ -222,11 +226,16 @@ func (b *builder) readAhead(ctx context.Context) error {
 
 // readDir reads the host's part of a directory.
 func (b *builder) readDir(d *pendingDir) error {
+	h, ok := b.listers.Get().(*hostLister)
+	if !ok {
+		h = &hostLister{xattrs: b.src.Xattrs, skip: b.src.Skip}
+	}
+	defer b.listers.Put(h)
 	for i, root := range b.src.Dirs {
 		if d.layers>>i&1 == 0 {
 			continue
 		}
-		h := hostLister{layer: i, xattrs: b.src.Xattrs, skip: b.src.Skip}
+		h.layer = i
 		r, err := h.readListing(root, d.path, b.src.TempDir)
 		if err != nil {
 			return err

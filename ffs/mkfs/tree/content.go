@@ -21,8 +21,8 @@ type Content struct {
 }
 
 // ContentOf is where the bytes of regular file e in directory dir are.
-func (d *Dir) ContentOf(e *Entry) Content {
-	c := Content{layer: e.Where.Layer, off: e.Where.Off, path: e.Where.Path, dir: d.Path, size: e.Size}
+func (d *Dir) ContentOf(e *Entry) *Content {
+	c := &Content{layer: e.Where.Layer, off: e.Where.Off, path: e.Where.Path, dir: d.Path, size: e.Size}
 	if c.path == "" {
 		c.name = string(e.Name)
 	}
@@ -62,12 +62,12 @@ func (o *Opener) Close() {
 type File struct {
 	fd    int // -1 for none
 	from  io.ReaderAt
-	c     Content
+	c     *Content
 	shown string
 }
 
 // Open opens a content.
-func (o *Opener) Open(c Content) (File, error) {
+func (o *Opener) Open(c *Content) (File, error) {
 	f := File{fd: -1, c: c, shown: c.Path()}
 	if c.layer < 0 {
 		return f, nil

@@ -91,9 +91,8 @@ func (d *hostDir) full(name string) string {
 
 func (d *hostDir) close() { syscall.Close(d.fd) }
 
-// names lists the directory in the host's order. stop ends it early.
-func (d *hostDir) names(each func(name []byte) (more bool)) error {
-	buf := make([]byte, 32<<10)
+// names lists the directory in the host's order, by way of a buffer.
+func (d *hostDir) names(buf []byte, each func(name []byte) (more bool)) error {
 	for {
 		n, err := syscall.ReadDirent(d.fd, buf)
 		if err == syscall.EINTR {
@@ -134,12 +133,16 @@ func direntName(b []byte) (name, rest []byte) {
 	return name, b[n:]
 }
 
+// direntBuffer is how much of a directory is read at once, bytes.
+const direntBuffer = 32 << 10
+
 // hostLister reads entries of the host. Not for two goroutines.
 type hostLister struct {
 	layer  int
 	xattrs bool
 	skip   func(dev, ino uint64) bool
-	link   []byte
+	link   []byte // buffer for targets
+	names  []byte // buffer for directories
 }
 
 var errSkipped = errors.New("left out")

@@ -28,6 +28,13 @@ type listing struct {
 
 type listItem struct{ name, rec, end uint32 } // places in the arena
 
+func (h *hostLister) buffer() []byte {
+	if h.names == nil {
+		h.names = make([]byte, direntBuffer)
+	}
+	return h.names
+}
+
 // readListing reads directory path of the layer at root. A directory that does not fit comes as a bigListing.
 func (h *hostLister) readListing(root, path, tmp string) (run, error) {
 	d, err := openHostDir(root, path)
@@ -37,7 +44,7 @@ func (h *hostLister) readListing(root, path, tmp string) (run, error) {
 	defer d.close()
 	l := &listing{}
 	big := false
-	err = d.names(func(name []byte) bool {
+	err = d.names(h.buffer(), func(name []byte) bool {
 		at := uint32(len(l.arena))
 		l.arena = append(l.arena, name...)
 		l.items = append(l.items, listItem{name: at, rec: uint32(len(l.arena))})
@@ -102,7 +109,7 @@ func (h *hostLister) readBig(root, path, tmp string) (run, error) {
 	var e Entry
 	var rec []byte
 	var inner error
-	err = d.names(func(name []byte) bool {
+	err = d.names(h.buffer(), func(name []byte) bool {
 		inner = h.entry(d, string(name), &e)
 		if inner == errSkipped || isGone(inner) {
 			inner = nil
