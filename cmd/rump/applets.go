@@ -12,6 +12,7 @@ import (
 // applets are the names under which people know a tool: the program's own name when it is called by a link, and the
 // subcommand that it then is.
 var applets = map[string]string{
+	"fsck.ffs": "fsck",
 	"fsck_ffs": "fsck",
 	"newfs":    "newfs",
 	"makefs":   "makefs",

@@ -22,7 +22,7 @@ type cli struct {
 	Umount umountCmd `cmd:"" help:"Unmount a directory, and wait until the image is complete."`
 	Shell  shellCmd  `cmd:"" help:"Run a shell, or a command, that sees an image at /rump; needs no privilege."`
 	Info   infoCmd   `cmd:"" help:"Say what a file holds: slices, label, file systems, clean or not, and how to mount it."`
-	Fsck   fsckCmd   `cmd:"" help:"Check a Fast File System."`
+	Fsck   fsckCmd   `cmd:"" help:"Check and repair a Fast File System."`
 	Newfs  newfsCmd  `cmd:"" help:"Make an empty Fast File System."`
 	Makefs makefsCmd `cmd:"" help:"Make a Fast File System from a tree of files."`
 	Links  linksCmd  `cmd:"" help:"Make links of the historic names to this program."`
