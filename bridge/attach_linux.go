@@ -169,12 +169,15 @@ func (a *attachment) unmount(flags int, option string) error {
 	return fmt.Errorf("%s: %w: %s", a.dir, err, said)
 }
 
-// raiseReadAhead lets the kernel read 1 MiB ahead instead of 128 KiB, if this process may say so. It is no loss if not.
+// readAhead is how much the kernel reads ahead, if it lets us say so, else 128 KiB. It fits a pipe.
+const readAhead = 512 << 10
+
+// raiseReadAhead lets the kernel read more ahead, if this process may say so. It is no loss if not.
 func (a *attachment) raiseReadAhead() {
 	var st unix.Stat_t
 	if unix.Stat(a.dir, &st) != nil {
 		return
 	}
 	bdi := fmt.Sprintf("/sys/class/bdi/%d:%d/read_ahead_kb", unix.Major(st.Dev), unix.Minor(st.Dev))
-	_ = os.WriteFile(bdi, fmt.Appendf(nil, "%d", maxTransfer>>10), 0)
+	_ = os.WriteFile(bdi, fmt.Appendf(nil, "%d", readAhead>>10), 0)
 }

@@ -17,10 +17,11 @@ import (
 type call struct {
 	b *Bridge
 
-	in  []byte // the request
-	out []byte // room for the reply: header, then body; the body is page aligned
-	n   int    // length of the body
-	tmp []byte // scratch for names in replies
+	in   []byte // the request
+	out  []byte // room for the reply: header, then body; the body is page aligned
+	n    int    // length of the body
+	tmp  []byte // scratch for names in replies
+	pipe *pipe  // nil until one is needed
 
 	interrupted atomic.Bool
 	mu          sync.Mutex

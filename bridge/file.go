@@ -33,6 +33,9 @@ func (c *call) read() error {
 	if err != nil {
 		return err
 	}
+	if err := c.splice(v, in); err != errSplit {
+		return err
+	}
 	c.n, err = c.b.door.Read(c, v, c.body(int(min(in.Size, maxTransfer))), int64(in.Offset))
 	return err
 }

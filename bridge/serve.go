@@ -305,6 +305,9 @@ func (w *crew) newCall() *call {
 }
 
 func (w *crew) drop(c *call) {
+	if c.pipe != nil {
+		c.pipe.close()
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.calls, c)

@@ -173,3 +173,11 @@ func (im *image) probePart(p disklabel.Part) (ffs.Info, error) {
 	}
 	return ffs.Probe(dev, dev.Size())
 }
+
+// HostFile says where the part lies on the host.
+func (i *image) HostFile() (fd uintptr, offset int64, ok bool) {
+	if h, is := i.Device.(blockdev.HostFile); is {
+		return h.HostFile()
+	}
+	return 0, 0, false
+}
