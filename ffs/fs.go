@@ -46,9 +46,9 @@ var (
 	_ vfs.HandleFS = (*FS)(nil)
 )
 
-func newFS(dev blockdev.Device, s *ondisk.Super, cache *bcache.Cache, o Options) *FS {
+func newFS(s *ondisk.Super, o Options) *FS {
 	fs := &FS{
-		dev: dev, s: s, cache: cache, o: o, log: o.Log, sector: int64(dev.SectorSize()), readOnly: o.ReadOnly,
+		s: s, o: o, log: o.Log, readOnly: o.ReadOnly,
 		xattrs: volumeHasXattrs(s), inited: make([]atomic.Int32, s.Ncg),
 	}
 	budget := o.Budget

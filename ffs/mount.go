@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rump/ffs/alloc"
+	"rump/ffs/journal"
 	"rump/ffs/ondisk"
 	"rump/rumpfs/bcache"
 	"rump/rumpfs/blockdev"
@@ -47,33 +48,64 @@ func Mount(ctx context.Context, dev blockdev.Device, o Options) (*FS, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	s, _, err := ondisk.FindSuper(dev, dev.Size())
+	v, _, err := openVolume(ctx, dev, dev.Size())
 	if err != nil {
 		return nil, err
 	}
-	_, s.Apple = ondisk.ReadAppleLabel(dev, dev.Size())
-	if err := s.CheckDevice(dev.Size()); err != nil {
+	if err := v.s.CheckDevice(dev.Size()); err != nil {
 		return nil, err
 	}
-	if int64(s.FSize)%int64(dev.SectorSize()) != 0 {
-		return nil, fmt.Errorf("superblock: fragments of %d bytes on a disk with sectors of %d: %w", s.FSize, dev.SectorSize(), errGeometry)
+	if int64(v.s.FSize)%int64(dev.SectorSize()) != 0 {
+		return nil, fmt.Errorf("superblock: fragments of %d bytes on a disk with sectors of %d: %w", v.s.FSize, dev.SectorSize(), errGeometry)
 	}
-	cache, err := bcache.New(dev, bcache.Options{BlockSize: int(s.BSize), Budget: o.Budget, Async: o.Async, Log: o.Log})
-	if err != nil {
+	shown := dev
+	if v.log != nil {
+		if shown, err = v.log.View(dev); err != nil {
+			shown, v.log, v.fail = dev, nil, err
+		}
+	}
+	fs := newFS(v.s, o)
+	if err := fs.use(shown); err != nil {
 		return nil, err
 	}
-	fs := newFS(dev, s, cache, o)
-	fs.decideMode()
+	fs.decideMode(&v, dev.ReadOnly())
 	if err := fs.checkRoot(ctx); err != nil {
 		return nil, &MountError{"root directory", err}
 	}
 	if fs.readOnly {
 		return fs, nil
 	}
-	if err := fs.startWriting(); err != nil {
+	if err := fs.goWriting(ctx, dev, v.log); err != nil {
 		return nil, err
 	}
 	return fs, nil
+}
+
+// use makes dev the disk of a mount that is not in use yet.
+func (fs *FS) use(dev blockdev.Device) error {
+	cache, err := bcache.New(dev, bcache.Options{BlockSize: int(fs.s.BSize), Budget: fs.o.Budget, Async: fs.o.Async, Log: fs.o.Log})
+	fs.dev, fs.cache, fs.sector = dev, cache, int64(dev.SectorSize())
+	return err
+}
+
+// goWriting replays the journal, if there is one to replay, and brings up what changes need.
+func (fs *FS) goWriting(ctx context.Context, dev blockdev.Device, log *journal.Log) error {
+	if log == nil {
+		return fs.startWriting()
+	}
+	if err := log.Replay(ctx, dev); err != nil {
+		return err
+	}
+	if err := log.Reset(dev, fs.o.Now()); err != nil {
+		return err
+	}
+	if err := fs.use(dev); err != nil {
+		return err
+	}
+	if err := fs.startWriting(); err != nil || fs.readOnly {
+		return err
+	}
+	return fs.replay(log)
 }
 
 func (o *Options) defaults() {
@@ -89,17 +121,25 @@ func (o *Options) defaults() {
 }
 
 // decideMode makes the mount read-only if it must be, and says why if that was not asked for.
-func (fs *FS) decideMode() {
+func (fs *FS) decideMode(v *volume, deviceReadOnly bool) {
+	if v.fail != nil && (fs.readOnly || fs.o.Force) {
+		fs.warnings = append(fs.warnings, fmt.Sprintf("its journal (WAPBL) cannot be replayed and is ignored: %v", v.fail))
+	}
 	if fs.readOnly {
 		return
 	}
-	why := WriteHazard(fs.s, fs.o.Force)
-	if why == "" && fs.dev.ReadOnly() {
+	why := v.hazard(fs.o.Force)
+	if why == "" && deviceReadOnly {
 		why = "the disk is read-only"
 	}
 	if why != "" {
 		fs.degrade(why)
-	} else if fs.o.Force && fs.s.Clean&ondisk.CleanIs == 0 {
+		return
+	}
+	if v.fail != nil {
+		fs.s.Flags &^= ondisk.FlagWAPBL
+	}
+	if fs.o.Force && !isClean(fs.s) {
 		fs.warnings = append(fs.warnings, fmt.Sprintf("not clean (fs_clean=%#x), mounted read-write by force; run fsck", fs.s.Clean))
 	}
 }
@@ -111,19 +151,22 @@ func (fs *FS) degrade(why string) {
 }
 
 // WriteHazard says why a volume must not be mounted read-write, with what to do about it, or "" if it may be. Force allows a volume that is
-// merely not clean.
+// merely not clean. That it has a journal to replay is no hazard: a mount does that. Whether it can be replayed, Probe says.
 func WriteHazard(s *ondisk.Super, force bool) string {
 	switch why := s.WriteHazard(); {
 	case why != "":
 		return why
 	case !s.HashOK():
 		return "the superblock's check hash is wrong; run fsck"
-	case s.HasWAPBL():
-		return "its journal (WAPBL) has not been replayed"
-	case s.Clean&ondisk.CleanIs == 0 && !force:
+	case !isClean(s) && !force:
 		return fmt.Sprintf("not clean (fs_clean=%#x); run fsck", s.Clean)
 	}
 	return ""
+}
+
+// isClean reports whether the volume is as good as one that was unmounted: one with a journal in use is, once that is replayed.
+func isClean(s *ondisk.Super) bool {
+	return s.Clean&ondisk.CleanIs != 0 || s.HasWAPBL() && s.Clean&ondisk.CleanWas != 0
 }
 
 // checkRoot reads the root directory's first block: a mount that cannot do that is of no use.

@@ -1,6 +1,7 @@
 package ffs
 
 import (
+	"context"
 	"fmt"
 	"io"
 
@@ -9,19 +10,21 @@ import (
 
 // Info is what can be told of a volume without mounting it.
 type Info struct {
-	Seen   []ondisk.Seen // what was at each place of a superblock, up to the one that was taken
-	Super  *ondisk.Super // nil if there is none
-	Format string        // "UFS1", "UFS2", "UFS2 with extended attributes", "UFS1, old layout", "Apple UFS"
-	Order  string        // "le" or "be"
-	Bytes  int64         // of the file system; the volume may be larger
-	Label  string        // volume name, if any
-	Clean  bool
-	Hazard string // why it would be mounted read-only, or ""
+	Seen    []ondisk.Seen // what was at each place of a superblock, up to the one that was taken
+	Super   *ondisk.Super // nil if there is none
+	Format  string        // "UFS1", "UFS2", "UFS2 with extended attributes", "UFS1, old layout", "Apple UFS"
+	Order   string        // "le" or "be"
+	Bytes   int64         // of the file system; the volume may be larger
+	Label   string        // volume name, if any
+	Clean   bool
+	Journal bool   // its journal holds something that a mount will replay
+	Hazard  string // why it would be mounted read-only, or ""
 }
 
 // Probe looks for a Fast File System in a volume of size bytes. The error says what was seen at each place instead.
 func Probe(r io.ReaderAt, size int64) (Info, error) {
-	s, seen, err := ondisk.FindSuper(r, size)
+	v, seen, err := openVolume(context.Background(), r, size)
+	s := v.s
 	info := Info{Seen: seen, Super: s}
 	if err != nil {
 		return info, err
@@ -37,7 +40,8 @@ func Probe(r io.ReaderAt, size int64) (Info, error) {
 	info.Order = s.Order.String()
 	info.Bytes = int64(s.Size) << s.FShift
 	info.Clean = s.Clean&ondisk.CleanIs != 0
-	info.Hazard = WriteHazard(s, false)
+	info.Journal = v.log != nil && !v.log.IsEmpty()
+	info.Hazard = v.hazard(false)
 	if err := s.CheckDevice(size); err != nil {
 		info.Hazard = fmt.Sprintf("cannot be mounted: %v", err)
 	}

@@ -48,6 +48,7 @@ type infoFS struct {
 	Label     string `json:"label,omitempty"`
 	MountedOn string `json:"mounted_on,omitempty"`
 	Clean     bool   `json:"clean"`
+	Journal   bool   `json:"journal_to_replay,omitempty"`
 	Hazard    string `json:"read_only_because,omitempty"`
 	Mount     string `json:"mount"`
 }
@@ -119,7 +120,7 @@ func describe(info ffs.Info, spec string) *infoFS {
 	}
 	return &infoFS{
 		Format: info.Format, Order: info.Order, Bytes: info.Bytes, BlockSize: s.BSize, FragSize: s.FSize,
-		Label: info.Label, MountedOn: s.MountPoint, Clean: info.Clean, Hazard: info.Hazard,
+		Label: info.Label, MountedOn: s.MountPoint, Clean: info.Clean, Journal: info.Journal, Hazard: info.Hazard,
 		Mount: mount + spec + " DIR",
 	}
 }
@@ -151,7 +152,10 @@ func (r *infoReport) print(w io.Writer) {
 
 func (f *infoFS) print(w io.Writer) {
 	state := "clean"
-	if !f.Clean {
+	switch {
+	case f.Journal:
+		state = "journal to replay"
+	case !f.Clean:
 		state = "not clean"
 	}
 	order := "little-endian"

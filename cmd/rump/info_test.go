@@ -74,6 +74,10 @@ MBR:2        FAT32        offset 15728640     size 1048576
   read-only: not clean (fs_clean=0x2); run fsck
   rump mount -o ro unclean-default-1.img DIR
 `},
+		{"wapbl-kill-hdr", "wapbl-kill-hdr.img", `wapbl-kill-hdr.img: 25165824 bytes
+  UFS2, little-endian, 25165824 bytes, block 16384, fragment 2048, journal to replay, last mounted on "/mnt"
+  rump mount wapbl-kill-hdr.img DIR
+`},
 		{"label-vax-le", "label-vax-le.img%DISKLABEL:c%", ""},
 	} {
 		t.Run(c.spec, func(t *testing.T) {

@@ -155,3 +155,17 @@ func (a *Allocator) FreeInode(ino ondisk.Ino, isDir bool) error {
 	g.commit(change)
 	return nil
 }
+
+// FreeUnused is FreeInode for one that may be free already.
+func (a *Allocator) FreeUnused(ino ondisk.Ino, isDir bool) error {
+	g, err := a.open(a.s.InoToCg(ino))
+	if err != nil {
+		return err
+	}
+	used := g.InodeUsed(a.s.InoInCg(ino))
+	g.release()
+	if !used {
+		return nil
+	}
+	return a.FreeInode(ino, isDir)
+}

@@ -50,6 +50,15 @@ func (a *Allocator) MarkInUse() error {
 	return a.writeSuperLocked()
 }
 
+// EndJournal writes to the superblock that the write-ahead log is not in use, and returns once that is on the disk. All else is there already, and
+// durable.
+func (a *Allocator) EndJournal() error {
+	a.superMu.Lock()
+	defer a.superMu.Unlock()
+	a.s.Flags &^= ondisk.FlagWAPBL
+	return a.writeSuperLocked()
+}
+
 // isFreeBSD reports whether the volume bears a trace of FreeBSD.
 func (a *Allocator) isFreeBSD() bool {
 	s := a.s

@@ -48,9 +48,6 @@ type Options struct {
 // ErrManual ends a run in mode Preen that met what only a person can decide. It prints as fsck_ffs does.
 var ErrManual = errors.New("UNEXPECTED INCONSISTENCY; RUN fsck_ffs MANUALLY.")
 
-// ErrJournal refuses to repair a volume whose write-ahead log has not been replayed: what is in the log is newer than what a repair would see.
-var ErrJournal = errors.New("the journal (WAPBL) has not been replayed: mount the file system once with the log option, or check it without repair")
-
 // ErrDeclined ends a run in which a question was answered with no without whose yes there is nothing to go on with.
 var ErrDeclined = errors.New("check given up")
 
@@ -118,7 +115,7 @@ func Check(ctx context.Context, dev blockdev.Device, o Options) (*Report, error)
 const maxPasses = 5
 
 // Repair checks the volume on dev and repairs it as o.Mode says. The volume must not be mounted. Besides the errors of Check there are
-// ErrManual, ErrJournal, ErrDeclined and those of writing. When a repair may have left something to repair, mode Yes does it over again; the report
+// ErrManual, ErrDeclined and those of writing. When a repair may have left something to repair, mode Yes does it over again; the report
 // is that of the last time, with Modified for all.
 //
 // A cancelled context ends the run between two writes; the volume is then not marked clean.

@@ -3,6 +3,7 @@ package fsck
 import (
 	"rump/ffs/journal"
 	"rump/ffs/ondisk"
+	"rump/rumpfs/blockdev"
 )
 
 // journal replays a write-ahead log that may hold something, and reports whether to go on. Without leave to write the check goes by what is in the
@@ -37,8 +38,8 @@ func (c *checker) journal(skip bool) bool {
 }
 
 // viewOf shows the device with what is in the log in its place.
-func (c *checker) viewOf(log *journal.Log) (d device, err error) {
-	d, err = log.View(c.dev)
+func (c *checker) viewOf(log *journal.Log) (blockdev.Device, error) {
+	d, err := log.View(c.dev)
 	if err != nil {
 		d = c.dev
 	}
@@ -54,10 +55,10 @@ func (c *checker) replay(log *journal.Log) bool {
 		}
 		c.debug("%v\n", err)
 		c.fatal(Damage, 0, "UNABLE TO REPLAY JOURNAL BLOCKS")
-		if !c.ask(questionGoOn) && c.stop == nil {
-			c.stop = ErrDeclined
+		if !c.ask(questionGoOn) {
+			c.noJournal()
+			return false
 		}
-		return c.stop == nil
 	}
 	c.s.Flags &^= ondisk.FlagWAPBL
 	c.super.changed, c.super.clean = true, false
@@ -75,12 +76,16 @@ func (c *checker) replay(log *journal.Log) bool {
 // journalFlags looks at what is to be done with the log, and reports whether to replay it.
 func (c *checker) journalFlags() bool {
 	j, order, ok := c.s.FindJournal()
-	if !ok || j.Flags <= ondisk.JournalCreate|ondisk.JournalClear && j.Flags != ondisk.JournalCreate|ondisk.JournalClear {
+	if !ok {
+		order = c.s.Order
+		j = c.s.Journal(order)
+	}
+	if j.Flags == 0 || j.Flags == ondisk.JournalCreate || j.Flags == ondisk.JournalClear {
 		return true
 	}
 	c.fatal(Damage, 0, "INVALID JOURNAL FLAGS %d", j.Flags)
 	if !c.ask(questionGoOn) {
-		c.decline()
+		c.noJournal()
 		return true
 	}
 	c.say("CLEARING JOURNAL FLAGS\n")
@@ -94,7 +99,7 @@ func (c *checker) journalFlags() bool {
 // clearJournal gives up a log that cannot be replayed, if the user wants to go on without it.
 func (c *checker) clearJournal() {
 	if !c.ask(questionGoOn) {
-		c.decline()
+		c.noJournal()
 		return
 	}
 	c.say("CLEARING EXISTING JOURNAL\n")
@@ -107,8 +112,8 @@ func (c *checker) clearJournal() {
 	c.super.changed, c.super.clean = true, false
 }
 
-// decline ends the run after a no without whose opposite nothing can be done.
-func (c *checker) decline() {
+// noJournal ends the run after the answer that it shall not go on without the journal.
+func (c *checker) noJournal() {
 	if c.stop == nil {
 		c.stop = ErrDeclined
 	}
