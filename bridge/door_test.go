@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -227,4 +229,35 @@ func TestHandles(t *testing.T) {
 		}
 		return errors.Is(err, syscall.ESTALE)
 	})
+}
+
+// TestInterrupt: a program that waits for a lock can be killed, and what it asked for is forgotten.
+func TestInterrupt(t *testing.T) {
+	flock, err := exec.LookPath("flock")
+	if err != nil {
+		t.Skip("needs flock (Debian package util-linux)")
+	}
+	o := forever
+	o.Locks = true
+	m := mount(t, o)
+	m.write("f", "x")
+	v := m.walk("f")
+	m.ok(m.door.Flock(ctx, v, 1, true, false))
+	cmd := exec.Command(flock, m.path("f"), "true")
+	m.ok(cmd.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case err := <-ended:
+		t.Fatalf("it did not wait: %v", err)
+	case <-time.After(100 * time.Millisecond):
+	}
+	m.ok(cmd.Process.Signal(syscall.SIGTERM))
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Fatal("it cannot be killed")
+	}
+	m.ok(m.door.Funlock(v, 1))
+	m.eventually("nobody holds the lock", func() bool { return m.door.Flock(ctx, v, 2, true, false) == nil })
 }
