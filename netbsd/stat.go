@@ -180,3 +180,49 @@ func (s *Stat) Decode(b []byte) {
 	s.Flags = le.Uint32(b[offStFlags:])
 	s.Gen = le.Uint32(b[offStGen:])
 }
+
+// Stat30Size is the size of a Stat30, bytes.
+const Stat30Size = 136
+
+// A Stat30 is a Stat as programs made before 6.0 have it (struct stat30): numbers of devices and seconds have 32 bits.
+type Stat30 Stat
+
+// Offsets in struct stat30.
+const (
+	offOldDev     = 0
+	offOldMode    = 4
+	offOldIno     = 8
+	offOldNlink   = 16
+	offOldUID     = 20
+	offOldGID     = 24
+	offOldRdev    = 28
+	offOldAtim    = 32
+	offOldMtim    = 48
+	offOldCtim    = 64
+	offOldBirth   = 80
+	offOldSize    = 96
+	offOldBlocks  = 104
+	offOldBlksize = 112
+	offOldFlags   = 116
+	offOldGen     = 120
+)
+
+// Encode writes it to Stat30Size bytes, which are zeros.
+func (s *Stat30) Encode(b []byte) {
+	le.PutUint32(b[offOldDev:], uint32(s.Dev))
+	le.PutUint32(b[offOldMode:], s.Mode)
+	le.PutUint64(b[offOldIno:], s.Ino)
+	le.PutUint32(b[offOldNlink:], s.Nlink)
+	le.PutUint32(b[offOldUID:], s.UID)
+	le.PutUint32(b[offOldGID:], s.GID)
+	le.PutUint32(b[offOldRdev:], uint32(s.Rdev))
+	for off, t := range map[int]Timespec{offOldAtim: s.Atim, offOldMtim: s.Mtim, offOldCtim: s.Ctim, offOldBirth: s.Birthtim} {
+		le.PutUint32(b[off:], uint32(t.Sec))
+		le.PutUint64(b[off+8:], uint64(t.Nsec))
+	}
+	le.PutUint64(b[offOldSize:], uint64(s.Size))
+	le.PutUint64(b[offOldBlocks:], uint64(s.Blocks))
+	le.PutUint32(b[offOldBlksize:], uint32(s.BlockSize))
+	le.PutUint32(b[offOldFlags:], s.Flags)
+	le.PutUint32(b[offOldGen:], s.Gen)
+}

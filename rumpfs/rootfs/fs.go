@@ -33,6 +33,8 @@ type Options struct {
 	Now       func() time.Time // default time.Now
 	NoAtime   bool             // reading leaves access times alone
 	Classic   bool             // tells sizes, links and space as NetBSD's rumpfs does: see classic.go
+	Type      string           // what the type is called; default "rumpfs"
+	UID, GID  uint32           // of the root directory
 }
 
 // FS is a tree in memory.
@@ -41,6 +43,7 @@ type FS struct {
 	maxBytes, maxInodes int64
 	now                 func() time.Time
 	noAtime, classic    bool
+	typ                 string
 
 	mu     sync.RWMutex // guards what follows
 	inodes map[vfs.Ino]vfs.Node
@@ -59,6 +62,7 @@ func New(o Options) *FS {
 		now:       o.Now,
 		noAtime:   o.NoAtime,
 		classic:   o.Classic,
+		typ:       o.Type,
 		inodes:    make(map[vfs.Ino]vfs.Node),
 		last:      rootIno - 1,
 	}
@@ -71,10 +75,13 @@ func New(o Options) *FS {
 	if f.now == nil {
 		f.now = time.Now
 	}
+	if f.typ == "" {
+		f.typ = "rumpfs"
+	}
 	if o.Mode == 0 {
 		o.Mode = 0o755
 	}
-	root := &dir{inode: f.newInode(vfs.CreateAttr{Kind: vfs.KindDir, Mode: o.Mode})}
+	root := &dir{inode: f.newInode(vfs.CreateAttr{Kind: vfs.KindDir, Mode: o.Mode, UID: o.UID, GID: o.GID})}
 	root.parent, root.nlink = root, 2
 	root.init()
 	if err := f.enter(root, &root.inode, 0); err != nil {
@@ -83,8 +90,8 @@ func New(o Options) *FS {
 	return f
 }
 
-// Type is "rumpfs".
-func (f *FS) Type() string { return "rumpfs" }
+// Type is what Options.Type says.
+func (f *FS) Type() string { return f.typ }
 
 // Root is the number of the root directory.
 func (f *FS) Root() vfs.Ino { return rootIno }
@@ -118,7 +125,7 @@ func (f *FS) Statfs(context.Context) (vfs.Statfs, error) {
 		Files:       uint64(files),
 		FilesFree:   uint64(max(0, f.maxInodes-files)),
 		NameMax:     255,
-		From:        "rumpfs",
+		From:        f.typ,
 	}, nil
 }
 

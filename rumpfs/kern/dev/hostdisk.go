@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"sync"
 	"syscall"
@@ -36,14 +37,15 @@ type HostDisk struct {
 
 // A hostFile is an open file, of which several disks may be parts.
 type hostFile struct {
-	dev  blockdev.Device
-	info os.FileInfo
-	ro   bool
+	dev   blockdev.Device
+	info  os.FileInfo
+	share *sync.Mutex
 }
 
+// A hostDisk is a part of a file.
 type hostDisk struct {
 	dev   blockdev.Device
-	share *sync.Mutex
+	share *sync.Mutex // one for each file, not for each disk
 }
 
 // Add makes a disk and returns its minor number. A regular file that is too short is extended by a hole. EBUSY after 16
@@ -59,41 +61,44 @@ func (h *HostDisks) Add(d HostDisk) (minor uint32, size int64, err error) {
 		return 0, 0, err
 	}
 	if d.Size == 0 {
-		d.Size = f.Size() - d.Offset
+		d.Size = f.dev.Size() - d.Offset
 	}
-	d.Size &^= int64(f.SectorSize()) - 1
-	part, err := blockdev.NewSection(f, d.Offset, d.Size)
+	d.Size &^= int64(f.dev.SectorSize()) - 1
+	part, err := blockdev.NewSection(f.dev, d.Offset, d.Size)
 	if err != nil {
 		return 0, 0, fmt.Errorf("%s: %w", d.Path, err)
 	}
 	if d.Size == 0 {
 		return 0, 0, fmt.Errorf("%s: no sectors: %w", d.Path, syscall.EINVAL)
 	}
-	h.units = append(h.units, &hostDisk{part, new(sync.Mutex)})
+	h.units = append(h.units, &hostDisk{part, f.share})
 	return uint32(len(h.units) - 1), part.Size(), nil
 }
 
-// openLocked opens the file, or finds it open; mu is held exclusively.
-func (h *HostDisks) openLocked(d HostDisk) (blockdev.Device, error) {
-	if info, err := os.Stat(d.Path); err == nil {
-		for _, f := range h.files {
-			if os.SameFile(f.info, info) && f.ro == d.ReadOnly && f.dev.Size() >= d.Offset+d.Size {
-				return f.dev, nil
-			}
+// openLocked opens the file. If it is open already, the lock is ours; mu is held exclusively.
+func (h *HostDisks) openLocked(d HostDisk) (*hostFile, error) {
+	if d.Offset < 0 || d.Size < 0 || d.Offset > math.MaxInt64-d.Size {
+		return nil, fmt.Errorf("%s: %d bytes from byte %d: %w", d.Path, d.Size, d.Offset, syscall.EINVAL)
+	}
+	o := blockdev.FileOptions{ReadOnly: d.ReadOnly, Create: d.Create, MinSize: d.Offset + d.Size}
+	share := new(sync.Mutex)
+	if same := h.sameLocked(d.Path); same != nil {
+		share = same.share
+		if same.dev.ReadOnly() && !d.ReadOnly {
+			return nil, fmt.Errorf("%s: is another disk already, a read-only one: %w", d.Path, syscall.EBUSY)
 		}
+		o.NoLock = true
 	}
-	if n := h.sameLocked(d.Path); n != nil {
-		return nil, fmt.Errorf("%s: is another disk already, shorter or of the other mode: give the largest first: %w", d.Path, syscall.EBUSY)
-	}
-	f, err := blockdev.OpenFile(d.Path, blockdev.FileOptions{ReadOnly: d.ReadOnly, Create: d.Create, MinSize: d.Offset + d.Size})
+	b, err := blockdev.OpenFile(d.Path, o)
 	if err != nil {
 		return nil, err
 	}
 	info, err := os.Stat(d.Path)
 	if err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, errors.Join(err, b.Close())
 	}
-	h.files = append(h.files, &hostFile{f, info, d.ReadOnly})
+	f := &hostFile{b, info, share}
+	h.files = append(h.files, f)
 	return f, nil
 }
 
