@@ -33,15 +33,15 @@ func (u *Buf) Dirty(owner uint64, lo, hi int) {
 }
 
 // Write is an ordered write: on return the sectors of Bytes()[lo:hi] have been handed to the device, whole, with whatever
-// else is dirty in them. With Options.Async it is Dirty for nobody. After an error the sectors are dirty: a flush
-// tries again.
+// else is dirty in them. With Options.Async or Options.Held it is Dirty for nobody. After an error the sectors are dirty: a
+// flush tries again.
 func (u *Buf) Write(lo, hi int) error {
 	first, end := u.sectors(lo, hi)
 	if lo == hi {
 		return nil
 	}
 	b := u.b
-	if b.c.async {
+	if b.c.async || b.c.held {
 		b.dirtyLocked(0, sectorRange(first, end))
 		return nil
 	}
@@ -75,6 +75,10 @@ func (b *block) dirtyLocked(owner uint64, set sectors) {
 		b.isDirty.Store(true)
 		b.c.dirty.Add(1)
 	}
+	if b.c.held {
+		b.c.dirtySectors.Add(int64(set.without(b.dirty).count()))
+		owner = 0 // whoever takes what is dirty takes it all
+	}
 	b.dirty = b.dirty.with(set)
 	if owner != 0 {
 		b.c.claims.add(b, owner)
@@ -85,6 +89,9 @@ func (b *block) dirtyLocked(owner uint64, set sectors) {
 func (b *block) cleanLocked(set sectors) {
 	if !b.dirty.overlaps(set) {
 		return
+	}
+	if b.c.held {
+		b.c.dirtySectors.Add(-int64(b.dirty.and(set).count()))
 	}
 	b.dirty = b.dirty.without(set)
 	if b.dirty.isEmpty() {

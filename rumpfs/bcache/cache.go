@@ -19,6 +19,7 @@ type Options struct {
 	BlockSize int   // of the file system, in bytes: a power of two, 1 to 128 sectors; no buffer crosses a multiple of it
 	Budget    int64 // bytes of buffers, at least one block; exceeded only while more than that is held; 0: DefaultBudget
 	Async     bool  // Write only marks dirty: the order of writes is given up
+	Held      bool  // nothing is ever written: what is dirty stays until Take, even beyond the budget
 	Log       *slog.Logger
 }
 
@@ -30,7 +31,7 @@ type Cache struct {
 	blockSize   int
 	blockShift  uint
 	sectorShift uint
-	async       bool
+	async, held bool
 	log         *slog.Logger
 	shards      []shard
 	hashShift   uint
@@ -38,8 +39,9 @@ type Cache struct {
 	claims  claims
 	scratch sync.Pool // of *[scratchSize]byte
 
-	dirty  atomic.Int64 // blocks with dirty sectors
-	broken atomic.Bool  // the last write of an eviction failed
+	dirty        atomic.Int64 // blocks with dirty sectors
+	dirtySectors atomic.Int64 // sectors; counted with Options.Held only
+	broken       atomic.Bool  // the last write of an eviction failed
 }
 
 // maxShards is more than there are cores to fight for them; a shard smaller than minShard blocks evicts badly.
@@ -96,7 +98,7 @@ func New(d blockdev.Device, o Options) (*Cache, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	c := &Cache{
-		dev: d, size: d.Size(), blockSize: o.BlockSize, async: o.Async, log: o.Log,
+		dev: d, size: d.Size(), blockSize: o.BlockSize, async: o.Async, held: o.Held, log: o.Log,
 		blockShift:  uint(bits.TrailingZeros(uint(o.BlockSize))),
 		sectorShift: uint(bits.TrailingZeros(uint(sector))),
 	}

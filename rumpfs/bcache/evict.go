@@ -44,7 +44,7 @@ func (c *Cache) enter(s *shard, no int64) (*block, error) {
 			return b, nil
 		}
 		b, ok := s.roomLocked()
-		if ok || try == maxCleanings {
+		if ok || try == maxCleanings || c.held {
 			b = c.insertLocked(s, b, no)
 			s.mu.Unlock()
 			return b, nil

@@ -10,9 +10,9 @@ const scratchSize = 256 << 10
 
 // Flush hands all dirty sectors to the device, in the order of their places, neighbours in one write. It does not flush the
 // device. On an error it goes on with the rest and returns the first one; what could not be written stays dirty, so nothing
-// is lost as long as a later flush succeeds. Concurrent changes may be written or not.
+// is lost as long as a later flush succeeds. Concurrent changes may be written or not. With Options.Held it does nothing.
 func (c *Cache) Flush() error {
-	if c.dirty.Load() == 0 {
+	if c.dirty.Load() == 0 || c.held {
 		return nil
 	}
 	return c.writeOut(c.dirtyBlocks(), true)
@@ -21,7 +21,7 @@ func (c *Cache) Flush() error {
 // FlushOwner is Flush for the blocks with sectors that were made dirty for this owner. With Options.Async it is Flush, since
 // writes without order have no owner.
 func (c *Cache) FlushOwner(owner uint64) error {
-	if c.async {
+	if c.async || c.held {
 		return c.Flush()
 	}
 	return c.writeOut(c.claims.blocks(owner), true)

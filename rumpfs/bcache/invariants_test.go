@@ -5,7 +5,7 @@ import "testing"
 // CheckInvariants proves what doc.go promises; nobody uses the cache meanwhile.
 func CheckInvariants(t testing.TB, c *Cache) {
 	t.Helper()
-	dirty, claimed := 0, 0
+	dirty, claimed, sectors := 0, 0, 0
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.mu.Lock()
@@ -26,6 +26,7 @@ func CheckInvariants(t testing.TB, c *Cache) {
 			if b.dirty.isEmpty() == b.isDirty.Load() {
 				t.Fatalf("block %d: dirty %x, flag %t", b.no, b.dirty, b.isDirty.Load())
 			}
+			sectors += b.dirty.count()
 			if b.isDirty.Load() {
 				dirty++
 			} else if len(b.owners) != 0 {
@@ -41,6 +42,9 @@ func CheckInvariants(t testing.TB, c *Cache) {
 	}
 	if got := int(c.dirty.Load()); got != dirty {
 		t.Fatalf("dirty blocks: got %d counted, want %d", got, dirty)
+	}
+	if got := int(c.dirtySectors.Load()); c.held && got != sectors {
+		t.Fatalf("dirty sectors: got %d counted, want %d", got, sectors)
 	}
 	listed := 0
 	for owner, head := range c.claims.lists {
