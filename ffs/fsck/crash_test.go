@@ -39,7 +39,7 @@ func TestKilledRepairOfDamage(t *testing.T) {
 				t.Fatal(err)
 			}
 			sectors := metadata(t, img, s)
-			for seed := range damageRounds(t) / 6 {
+			for seed := range max(2, damageRounds(t)/6) {
 				dev := damaged(t, img, sectors, rand.New(rand.NewPCG(seed, 8)))
 				killAll(t, dev, 12, false)
 			}

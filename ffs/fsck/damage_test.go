@@ -26,7 +26,7 @@ func damageRounds(tb testing.TB) uint64 {
 	if testing.Short() {
 		return 4
 	}
-	return 25
+	return 8
 }
 
 // TestRandomDamage damages metadata of genuine images at random: a check must end soon; after a repair nothing must be left to repair, and the file

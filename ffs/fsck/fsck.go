@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rump/ffs/ondisk"
+	"rump/internal/endian"
 	"rump/rumpfs/blockdev"
 )
 
@@ -40,9 +41,12 @@ type Options struct {
 	Mode     Mode
 	In       io.Reader        // lines that begin with y or n; at its end the answer is no
 	LostMode uint16           // permissions of a new lost+found; 0 is 01700
-	Level    int              // bring the volume to this level of fsck_ffs -c: 1 groups, 3 cluster maps, 4 superblock
+	Level    int              // bring the volume to this level of fsck_ffs -c: 1 groups, 2 inodes, 3 cluster maps, 4 superblock
 	ExtAttr  *bool            // turn NetBSD 10's extended attributes of UFS2 on or off (-c ea, -c no-ea)
+	Order    *endian.Order    // convert the volume to this byte order (-B); as all conversions it can be killed and is finished by the next run
 	Now      func() time.Time // nil is time.Now
+
+	slot int // bytes of a slot in a conversion; 0 is the best
 }
 
 // ErrManual ends a run in mode Preen that met what only a person can decide. It prints as fsck_ffs does.
@@ -136,7 +140,6 @@ func Repair(ctx context.Context, dev blockdev.Device, o Options) (*Report, error
 			return c.report, nil
 		}
 		o.Force, o.Backup, o.Quiet = true, 0, false
-		o.Level, o.ExtAttr = 0, nil
 	}
 }
 
@@ -164,6 +167,7 @@ type checker struct {
 	usage    map[quotaKey]quotaUse
 	rebuild  rebuild
 	regroup  bool       // all cylinder groups are to be written anew, in another format
+	recoding *recoder   // while the volume is between two forms
 	changes  int        // of what is in use
 	entered  int        // entries added to directories
 	lost     ondisk.Ino // lost+found, once it was needed
@@ -216,7 +220,7 @@ func (c *checker) run() error {
 	c.checkSuper()
 	c.groups = make([]groupState, c.s.Ncg)
 	c.headline("** Last Mounted on %s\n", printable(c.s.MountPoint))
-	for _, phase := range []func(){c.phase1, c.phase2, c.phase3, c.phase4, c.phase5, c.phase6} {
+	for _, phase := range []func(){c.phase1, c.phase2, c.phase3, c.phase4, c.convert, c.phase5, c.phase6} {
 		if phase(); c.stopped() {
 			return c.stop
 		}

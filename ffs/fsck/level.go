@@ -9,6 +9,7 @@ import (
 // Levels of fsck_ffs -c. A level brings those below it, but for the layout: 3 goes back to the old one.
 const (
 	levelGroups   = 1 // cylinder groups of 4.4BSD
+	levelInodes   = 2 // inodes and directories of 4.4BSD
 	levelClusters = 3 // cluster maps
 	levelLayout   = 4 // the superblock layout of today
 )

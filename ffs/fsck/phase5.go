@@ -83,7 +83,7 @@ func (c *checker) checkGroup(cg int, sum []byte, p *rebuild) ondisk.Summary {
 			copy(bl.b, want)
 		}
 	default:
-		c.compareGroup(cg, &g, &gw, bl.b, want, p)
+		c.compareGroup(cg, &g, &gw, bl, want, p)
 	}
 	if !bytes.Equal(bl.b, bl.was) {
 		if g, err := c.s.GroupIn(cg, bl.b); err == nil {
@@ -94,8 +94,9 @@ func (c *checker) checkGroup(cg int, sum []byte, p *rebuild) ondisk.Summary {
 	return gw.Summary()
 }
 
-// compareGroup mends in have, a sound group, what differs from want.
-func (c *checker) compareGroup(cg int, g, gw *ondisk.Group, have, want []byte, p *rebuild) {
+// compareGroup mends in bl, a sound group, what differs from want.
+func (c *checker) compareGroup(cg int, g, gw *ondisk.Group, bl *block, want []byte, p *rebuild) {
+	have := bl.b
 	if !c.headersEqual(g, gw, have, want) && p.header.wanted(c, "SUMMARY INFORMATION BAD") {
 		c.copyHeader(g, gw, have, want)
 		*g, _ = c.s.GroupIn(cg, have) // its maps may have moved
@@ -103,7 +104,7 @@ func (c *checker) compareGroup(cg int, g, gw *ondisk.Group, have, want []byte, p
 	if !mapsEqual(c.s, g, gw) && p.maps.wanted(c, "BLK(S) MISSING IN BIT MAPS") {
 		copyMaps(c.s, g, gw)
 	}
-	if !g.HashOK() && bytes.Equal(have, want) {
+	if !g.HashOK() && bytes.Equal(have, bl.was) {
 		c.warn(Counts, 0, "CG %d: CHECK-HASH MISMATCH", cg)
 		if c.fix("FIX", "FIXED") {
 			g.UpdateHash()

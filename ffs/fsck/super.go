@@ -39,6 +39,9 @@ func (c *checker) setup() bool {
 	if c.stop != nil {
 		return false
 	}
+	if r := c.unfinished(); r != nil && !c.resume(r) {
+		return false
+	}
 	found, _, err := ondisk.FindSuper(c.dev, c.dev.Size())
 	if err == nil {
 		err = found.CheckDevice(c.dev.Size())
@@ -81,7 +84,7 @@ func (c *checker) setup() bool {
 // checkNeeded reports whether there is anything to do on a volume that says that it is sound.
 func (c *checker) checkNeeded() bool {
 	s := c.s
-	skip := !c.o.Force && !c.super.alt && c.o.Level == 0 && c.o.ExtAttr == nil && s.Flags&ondisk.FlagNeedsFsck == 0
+	skip := !c.o.Force && !c.super.alt && c.o.Level == 0 && c.o.ExtAttr == nil && c.o.Order == nil && s.Flags&ondisk.FlagNeedsFsck == 0
 	if !c.journal(skip) {
 		return false
 	}

@@ -89,7 +89,7 @@ func (w *walker) indirect(f ondisk.Frag, level int, lbn ondisk.Block, size int64
 	if st := w.run(f, int(s.Frag), place{level, lbn, size - s.BlockOffset(lbn), at}); st != goOn {
 		return st
 	}
-	ptrs := s.IndirectIn(w.c.read(f, int(s.Frag)))
+	ptrs := w.c.view(s.FragOffset(f)).IndirectIn(w.c.read(f, int(s.Frag)))
 	span := s.IndirectSpan(level)
 	for i := range int(s.Nindir) {
 		child := lbn + ondisk.Block(i)*span
