@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"rump/ffs/fsck"
+	"rump/internal/endian"
 	"rump/rumpfs/blockdev"
 )
 
@@ -34,6 +35,7 @@ type fsckCmd struct {
 
 	Backup int64    `short:"b" placeholder:"SECTOR" help:"Use the superblock copy at this sector of 512 bytes, for instance 32."`
 	Level  string   `short:"c" enum:"0,1,2,3,4,ea,no-ea," default:"" placeholder:"LEVEL" help:"Convert to a format: 1 groups and 2 inodes of 4.4BSD, 3 with cluster maps, 4 today's superblock; ea or no-ea: extended attributes of UFS2."`
+	Order  string   `short:"B" enum:"le,be," default:"" placeholder:"le|be" help:"Convert the volume to this byte order."`
 	Mode   fileMode `short:"m" placeholder:"MODE" help:"Permissions, in octal, of a lost+found that is made (1700)."`
 
 	Progress bool   `short:"P" help:"Show progress."`
@@ -55,11 +57,14 @@ func (fsckCmd) Help() string {
 each repair. Files that have no name any more come to lost+found. An image that cannot be written is only checked. The file system must not be
 mounted. If the superblock is lost its copies are searched for.
 
+Conversions (-B, -c) may be interrupted: the next run brings them to their end.
+
 Examples:
   rump fsck -n disk.img
   rump fsck -y 'disk.img%DISKLABEL:a%'
   rump fsck -f -p a.img b.img
   rump fsck -b 32 damaged.img
+  rump fsck -y -B be sparc.img
 
 Exit status: 0 nothing is wrong any more, 1 usage, 2 problems remain, 8 the check could not be done, 12 interrupted.`
 }
@@ -81,6 +86,9 @@ func (m *fileMode) UnmarshalText(text []byte) error {
 func (f *fsckCmd) Run(ctx context.Context, e *env) error {
 	if (f.InUse || f.Snapshot != "") && !f.No {
 		return exit(fsckUsage, errors.New("-x and -X need -n"))
+	}
+	if f.Order != "" && (f.No || f.Preen) {
+		return exit(fsckUsage, errors.New("-B cannot be used together with -n or -p"))
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -161,6 +169,13 @@ func (f *fsckCmd) options(e *env, spec string, out io.Writer) fsck.Options {
 		o.Mode = fsck.Yes
 	case f.No:
 		o.Mode = fsck.No
+	}
+	if f.Order != "" {
+		order := endian.Little
+		if f.Order == "be" {
+			order = endian.Big
+		}
+		o.Order = &order
 	}
 	switch f.Level {
 	case "ea", "no-ea":
