@@ -63,7 +63,7 @@ func (c *checker) firstBackup() (int64, *ondisk.Super) {
 // backupAt is the copy at byte offset at, if there is one and that is its place.
 func (c *checker) backupAt(at int64) *ondisk.Super {
 	s, err := ondisk.ReadBackup(c.dev, c.dev.Size(), at)
-	if err != nil || s.CheckDevice(c.dev.Size()) != nil || !belongs(s, at) {
+	if err != nil || usable(s, c.dev.Size()) != nil || !belongs(s, at) {
 		return nil
 	}
 	return s
@@ -89,7 +89,7 @@ func (c *checker) searchBackup() (int64, *ondisk.Super) {
 				continue
 			}
 			s, err := ondisk.DecodeBackup(b[i:min(i+ondisk.SuperArea, n)], off+i)
-			if err == nil && s.CheckDevice(c.dev.Size()) == nil && belongs(s, off+i) {
+			if err == nil && usable(s, c.dev.Size()) == nil && belongs(s, off+i) {
 				return off + i, s
 			}
 		}

@@ -158,33 +158,3 @@ func damaged(tb testing.TB, img *blockdev.Memory, sectors []int64, rnd *rand.Ran
 	}
 	return dev
 }
-
-// FuzzCheck gives the checker any superblock area in front of a small genuine volume.
-func FuzzCheck(f *testing.F) {
-	img := golden.Load(f, "one-cg")
-	var area [8192]byte
-	if _, err := img.ReadAt(area[:], ondisk.LocUFS2); err != nil {
-		f.Fatal(err)
-	}
-	f.Add(area[:1376], uint32(0), []byte{0})
-	f.Fuzz(func(t *testing.T, super []byte, at uint32, bytes []byte) {
-		dev := img.Snapshot()
-		b := area
-		copy(b[:], super)
-		if _, err := dev.WriteAt(b[:], ondisk.LocUFS2); err != nil {
-			t.Fatal(err)
-		}
-		var sector [512]byte
-		off := int64(at) % (dev.Size() / 512) * 512
-		copy(sector[:], bytes)
-		if _, err := dev.WriteAt(sector[:], off); err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		_, err := fsck.Check(ctx, dev, fsck.Options{Force: true})
-		if errors.Is(err, context.DeadlineExceeded) {
-			t.Error("no end")
-		}
-	})
-}

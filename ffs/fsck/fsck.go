@@ -157,7 +157,6 @@ type checker struct {
 	in       *bufio.Reader // answers
 	held     []byte        // text that Options.Quiet keeps back
 	super    superState
-	model    *ondisk.Super
 	groups   []groupState // what was found, by cylinder group
 	dirs     map[ondisk.Ino]*dirInfo
 	order    []*dirInfo                  // directories by the place of their first block
@@ -171,7 +170,7 @@ type checker struct {
 	changes  int        // of what is in use
 	entered  int        // entries added to directories
 	lost     ondisk.Ino // lost+found, once it was needed
-	names    map[ondisk.Ino]oldName
+	names    map[ondisk.Ino][]oldName
 
 	seed    maphash.Seed
 	inodes  inodeBlock
@@ -199,7 +198,7 @@ func newChecker(ctx context.Context, dev blockdev.Device, o Options) *checker {
 	}
 	return &checker{
 		ctx: ctx, dev: dev, o: o, mode: o.Mode, report: &Report{}, in: bufio.NewReader(o.In), seed: maphash.MakeSeed(),
-		dirs: map[ondisk.Ino]*dirInfo{}, children: map[ondisk.Ino][]ondisk.Ino{}, zero: map[ondisk.Ino]bool{}, usage: map[quotaKey]quotaUse{}, names: map[ondisk.Ino]oldName{},
+		dirs: map[ondisk.Ino]*dirInfo{}, children: map[ondisk.Ino][]ondisk.Ino{}, zero: map[ondisk.Ino]bool{}, usage: map[quotaKey]quotaUse{}, names: map[ondisk.Ino][]oldName{},
 	}
 }
 

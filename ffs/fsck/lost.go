@@ -3,6 +3,7 @@ package fsck
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"rump/ffs/ondisk"
 )
@@ -29,8 +30,8 @@ func (c *checker) harvest(u dirUnit, dir ondisk.Ino, off int) {
 		if !ok || !c.s.ValidIno(e.Ino) || name == "" || name == "." || name == ".." || c.stateOf(e.Ino) == unallocated {
 			continue
 		}
-		if _, have := c.names[e.Ino]; !have && (c.s.DirEntryOld() || e.Type == c.typeOf(e.Ino)) {
-			c.names[e.Ino] = oldName{dir, name}
+		if old := (oldName{dir, name}); (c.s.DirEntryOld() || e.Type == c.typeOf(e.Ino)) && !slices.Contains(c.names[e.Ino], old) {
+			c.names[e.Ino] = append(c.names[e.Ino], old)
 		}
 	}
 }
@@ -91,13 +92,31 @@ func (c *checker) reparent(info *dirInfo, parent ondisk.Ino) {
 
 // enterOld gives a file a name back that was found for it, if its directory is in use.
 func (c *checker) enterOld(ino ondisk.Ino) (dir ondisk.Ino, ok bool) {
-	old, ok := c.names[ino]
-	if !ok || old.dir == ino || c.stateOf(old.dir) != dirFound || c.lookup(old.dir, old.name, func(dirUnit, ondisk.Entry) {}) || !c.enter(old.dir, ino, old.name) {
-		return 0, false
+	for _, old := range c.names[ino] {
+		if c.isFreeName(ino, old) && c.enter(old.dir, ino, old.name) {
+			c.say("RECONNECTED AS %s\n", c.pathIn(old.dir, []byte(old.name)))
+			c.headline("\n")
+			return old.dir, true
+		}
 	}
-	c.say("RECONNECTED AS %s\n", c.pathIn(old.dir, []byte(old.name)))
-	c.headline("\n")
-	return old.dir, true
+	return 0, false
+}
+
+func (c *checker) isFreeName(ino ondisk.Ino, old oldName) bool {
+	return old.dir != ino && c.stateOf(old.dir) == dirFound && !c.lookup(old.dir, old.name, func(dirUnit, ondisk.Entry) {})
+}
+
+// regainNames gives a file names back that were found for it, as many as its link count says that it lacks.
+func (c *checker) regainNames(ino ondisk.Ino) {
+	for _, old := range c.names[ino] {
+		if c.links(ino) <= 0 || c.mode == No || c.typeOf(ino) == ondisk.TypeDir || !c.isFreeName(ino, old) {
+			continue
+		}
+		c.warn(LostFile, ino, "LOST NAME %s %s", c.pathIn(old.dir, []byte(old.name)), c.inodeText(ino))
+		if c.fix("RECONNECT", "RECONNECTED") && c.enter(old.dir, ino, old.name) {
+			c.addLinks(ino, -1)
+		}
+	}
 }
 
 // lostNameOf is the name that ino gets in lost+found: its number, with as many digits as the largest has.

@@ -170,9 +170,9 @@ func (c *checker) wrongLinks(ino ondisk.Ino, left int32) {
 			return
 		}
 		d = c.inode(ino)
-		left = c.links(ino)
 	}
-	if left != 0 {
+	c.regainNames(ino)
+	if left = c.links(ino); left != 0 {
 		c.adjustLinks(ino, d, was, left)
 	}
 }

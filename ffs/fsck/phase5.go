@@ -27,7 +27,7 @@ func (c *checker) rebuildGroups() {
 			}
 		}
 	}
-	p.ran = true
+	p.ran, p.model = true, nil
 	sums := c.block(c.s.CSAddr, c.summaryFrags())
 	var total ondisk.Totals
 	for cg := range int(c.s.Ncg) {
@@ -49,6 +49,7 @@ type rebuild struct {
 	counts, header, maps, backup salvage
 	buf                          []byte
 	ran                          bool
+	model                        *ondisk.Super
 }
 
 // salvage is a question that is put once.
@@ -119,12 +120,12 @@ func (c *checker) buildGroup(cg int, old ondisk.Group, good bool, p *rebuild) ([
 		p.buf = make([]byte, c.s.BSize)
 	}
 	clear(p.buf)
-	g, err := c.modelOf().InitGroup(cg, p.buf)
+	if p.model == nil {
+		p.model = modelOf(c.s)
+	}
+	g, err := p.model.InitGroup(cg, p.buf)
 	if err != nil {
-		if c.stop == nil {
-			c.stop = err // the superblock was checked, but not whether the maps of a group fit
-		}
-		return p.buf, g
+		panic(err) // groupsFit has said that they do
 	}
 	g.ClearOldTables()
 	g.SetInitedInodes(c.groups[cg].inits)
@@ -142,15 +143,19 @@ func (c *checker) buildGroup(cg int, old ondisk.Group, good bool, p *rebuild) ([
 
 // modelOf is the superblock by which a group is built. One of 4.2BSD has its maps elsewhere, and less of them: it is built in today's format, from
 // which the maps are then taken.
-func (c *checker) modelOf() *ondisk.Super {
-	if c.s.Old.PostblFormat != ondisk.PostblFormat42 || !c.s.OldLayout {
-		return c.s
+func modelOf(s *ondisk.Super) *ondisk.Super {
+	if s.Old.PostblFormat != ondisk.PostblFormat42 || !s.OldLayout {
+		return s
 	}
-	if c.model == nil {
-		c.model = c.s.Clone()
-		c.model.CgSize, c.model.Old.NRPos = c.s.BSize, 8
-	}
-	return c.model
+	m := s.Clone()
+	m.CgSize, m.Old.NRPos = m.BSize, 8
+	return m
+}
+
+// groupsFit says whether the maps of a group fit their block: the sizes that they follow from are each sound, but may not be together.
+func groupsFit(s *ondisk.Super) error {
+	_, err := modelOf(s).InitGroup(0, make([]byte, s.BSize))
+	return err
 }
 
 // mapInodes fills the map of inodes and counts them.

@@ -114,12 +114,13 @@ func (c *checker) checkQuotaFile(kind int, name string) *quotaFile {
 // than the file.
 func (c *checker) adoptQuota(ino ondisk.Ino, d *ondisk.Inode) bool {
 	for kind, name := range quotaNames {
-		if !c.s.HasQuota2() || c.s.QuotaFlags&(1<<kind) == 0 || c.s.QuotaFile[kind] != 0 {
+		if !c.s.HasQuota2() || c.s.QuotaFlags&(1<<kind) == 0 || c.openQuota(kind) != nil {
 			continue
 		}
+		was := c.s.QuotaFile[kind]
 		c.s.QuotaFile[kind] = ino
 		isIt := c.openQuota(kind) != nil
-		c.s.QuotaFile[kind] = 0
+		c.s.QuotaFile[kind] = was
 		if !isIt {
 			continue
 		}
@@ -128,6 +129,9 @@ func (c *checker) adoptQuota(ino ondisk.Ino, d *ondisk.Inode) bool {
 			return false
 		}
 		c.addUsage(ino, d, -d.Blocks, -1)
+		if was != 0 { // that may be somebody's file, and was passed over
+			c.report.Rerun = true
+		}
 		c.s.QuotaFile[kind] = ino
 		c.super.changed = true
 		return true

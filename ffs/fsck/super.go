@@ -44,7 +44,7 @@ func (c *checker) setup() bool {
 	}
 	found, _, err := ondisk.FindSuper(c.dev, c.dev.Size())
 	if err == nil {
-		err = found.CheckDevice(c.dev.Size())
+		err = usable(found, c.dev.Size())
 	}
 	if err == nil {
 		c.super.primary = found.Clone()
@@ -59,7 +59,7 @@ func (c *checker) setup() bool {
 		found = c.judge(found)
 	}
 	if err == nil {
-		err = found.CheckDevice(c.dev.Size())
+		err = usable(found, c.dev.Size())
 	}
 	if err == nil && int(found.FSize)%c.dev.SectorSize() != 0 {
 		err = fmt.Errorf("fragments of %d bytes on a disk with sectors of %d", found.FSize, c.dev.SectorSize())
@@ -79,6 +79,14 @@ func (c *checker) setup() bool {
 		c.say("** Swapped byte order\n")
 	}
 	return true
+}
+
+// usable says why a check cannot go by s on a device of size bytes.
+func usable(s *ondisk.Super, size int64) error {
+	if err := s.CheckDevice(size); err != nil {
+		return err
+	}
+	return groupsFit(s)
 }
 
 // checkNeeded reports whether there is anything to do on a volume that says that it is sound.
