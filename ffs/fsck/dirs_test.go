@@ -160,6 +160,29 @@ func TestDotsInAFullBlock(t *testing.T) {
 	}
 }
 
+// The same where the directory has one fragment, so that it moves to a whole block meanwhile.
+func TestDotsInAFullDirectory(t *testing.T) {
+	for _, image := range []string{"tree-ufs1-le-4096-512", "tree-ufs2-be-4096-512"} {
+		e := edit(t, image)
+		var names []string
+		e.unit(e.ino("/owners"), 0, func(u ondisk.DirBlock, _ []byte) {
+			u.Init()
+			for i := range 50 { // until it is full
+				name := fmt.Sprint("name-", i)
+				if _, ok := u.Insert(e.ino("/sizes/blk1frag1"), ondisk.TypeRegular, []byte(name)); ok {
+					names = append(names, name)
+				}
+			}
+		})
+		e.repair([]string{"MISSING '.'", "NO SPACE LEFT IN ", "EXPAND? yes"})
+		for _, name := range names {
+			if !exists(tree(t, e.dev), "/owners/"+name) {
+				t.Errorf("%s: %s is gone", image, name)
+			}
+		}
+	}
+}
+
 // A hole in a directory is filled; a size behind the last block is cut.
 func TestDirectoryHoles(t *testing.T) {
 	e := edit(t, "tree-ufs1-le-4096-512")

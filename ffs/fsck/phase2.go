@@ -187,7 +187,7 @@ func (v *dirCheck) unit(u dirUnit) bool {
 	}
 	v.dot, v.dotdot = -1, -1
 	if u.n == 0 {
-		v.checkDots(u)
+		v.checkDots(&u)
 	}
 	u.entries(func(e ondisk.Entry) bool {
 		switch name := string(e.Name); {

@@ -162,8 +162,8 @@ func (c *checker) cut(info *dirInfo, end int64) {
 	info.size = end
 }
 
-// checkDots looks at the first two entries of a directory.
-func (v *dirCheck) checkDots(u dirUnit) {
+// checkDots looks at the first two entries of a directory, in its first block u.
+func (v *dirCheck) checkDots(u *dirUnit) {
 	c, info := v.c, v.info
 	e, ok := u.at(0)
 	if ok && e.Ino != 0 && string(e.Name) == "." {
@@ -194,8 +194,8 @@ func (v *dirCheck) checkDots(u dirUnit) {
 	v.checkDotdot(u, e.Len)
 }
 
-// checkDotdot looks at the second entry of a directory, which is at off.
-func (v *dirCheck) checkDotdot(u dirUnit, off int) {
+// checkDotdot looks at the second entry of a directory, which is at off of its first block u.
+func (v *dirCheck) checkDotdot(u *dirUnit, off int) {
 	c, info := v.c, v.info
 	e, ok := ondisk.Entry{}, false
 	if off < u.Len() {
@@ -223,8 +223,10 @@ func (v *dirCheck) checkDotdot(u dirUnit, off int) {
 }
 
 // setDots makes "." and ".." the first entries of the first block u of directory ino; without up the place of ".." stays free. Entries that have no
-// room there any more move to another block. It reports false if there is no space for them.
-func (c *checker) setDots(ino, up ondisk.Ino, u dirUnit) bool {
+// room there any more move to another block, for which the directory may have to grow and u then is another one. It reports false if there is no space
+// for them.
+func (c *checker) setDots(ino, up ondisk.Ino, u *dirUnit) bool {
+	entered := c.entered
 	need := ondisk.DirSize(1) + ondisk.DirSize(2)
 	var keep []ondisk.Entry
 	ok := true
@@ -242,6 +244,9 @@ func (c *checker) setDots(ino, up ondisk.Ino, u dirUnit) bool {
 		ok = c.enterBehind(ino, e)
 		return ok
 	})
+	if ok && c.entered != entered {
+		ok = c.firstUnit(ino, u)
+	}
 	if !ok {
 		c.print("CANNOT FIX, INSUFFICIENT SPACE TO ADD '.' AND '..'\n")
 		c.leave()
@@ -258,6 +263,15 @@ func (c *checker) setDots(ino, up ondisk.Ino, u dirUnit) bool {
 	return true
 }
 
+// firstUnit makes u the first block of a directory as it is now.
+func (c *checker) firstUnit(ino ondisk.Ino, u *dirUnit) bool {
+	_, more := c.unitsFrom(ino, int64(c.s.DirBlockSize()), 0, func(first dirUnit) bool {
+		*u = first
+		return false
+	})
+	return !more
+}
+
 // setDotdot makes a directory's ".." lead to up, and counts that.
 func (c *checker) setDotdot(info *dirInfo, up ondisk.Ino) bool {
 	done := false
@@ -271,7 +285,7 @@ func (c *checker) setDotdot(info *dirInfo, up ondisk.Ino) bool {
 			u.save()
 			done = true
 		} else {
-			done = c.setDots(info.ino, up, u)
+			done = c.setDots(info.ino, up, &u)
 		}
 		return false
 	})

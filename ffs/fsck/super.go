@@ -44,7 +44,12 @@ func (c *checker) setup() bool {
 	}
 	found, _, err := ondisk.FindSuper(c.dev, c.dev.Size())
 	if err == nil {
-		err = usable(found, c.dev.Size())
+		if err = usable(found, c.dev.Size()); err != nil && c.o.Backup == 0 {
+			if _, other := c.firstBackup(); other == nil { // it is not the superblock that is wrong but the device: cut short
+				c.stop = err
+				return false
+			}
+		}
 	}
 	if err == nil {
 		c.super.primary = found.Clone()
@@ -75,6 +80,7 @@ func (c *checker) setup() bool {
 	if _, ok := ondisk.ReadAppleLabel(c.dev, c.dev.Size()); ok || c.o.Apple {
 		found.Apple = true
 	}
+	c.debug("clean = %d\n", found.Clean)
 	if found.Order.IsBig() {
 		c.say("** Swapped byte order\n")
 	}

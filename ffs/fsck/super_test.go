@@ -172,3 +172,17 @@ func TestDeclinedFieldStays(t *testing.T) {
 		t.Errorf("got %v, %v; want that problem only", r.Problems, err)
 	}
 }
+
+// An image that was cut short is not taken for one whose superblock is wrong, and nothing is written.
+func TestShortImage(t *testing.T) {
+	img := golden.Load(t, "tree-ufs1-le-4096-512")
+	dev, err := blockdev.NewSection(img, 0, 4<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec := blockdev.NewRecorder(dev)
+	out, _, err := repair(t, rec, fsck.Options{Mode: fsck.Yes})
+	if err == nil || !strings.Contains(err.Error(), "more than the volume has") || rec.Len() != 0 {
+		t.Errorf("%v, %d writes\n%s", err, rec.Len(), out)
+	}
+}
