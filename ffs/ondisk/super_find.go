@@ -22,6 +22,7 @@ const (
 	Unfinished               // FreeBSD's newfs stopped in the middle
 	Elsewhere                // a copy: it says that the primary is somewhere else
 	Insane                   // a field cannot be
+	Resizing                 // resize was stopped while it moved inodes
 )
 
 // A SuperError says why the bytes at Location are no superblock. It unwraps to EINVAL, or to the error of reading.
@@ -48,6 +49,8 @@ func (e *SuperError) Detail() string {
 		return "newfs did not finish"
 	case Elsewhere:
 		return fmt.Sprintf("a copy, the primary is at %d", e.Value)
+	case Resizing:
+		return "resize_ffs was interrupted; run it again, it will finish"
 	}
 	return fmt.Sprintf("%s %d", e.Field, e.Value)
 }
@@ -81,6 +84,9 @@ func decodeSuper(b []byte, location int64, primary bool) (*Super, error) {
 	case m == MagicUnfinished || bits.ReverseBytes32(m) == MagicUnfinished:
 		return nil, &SuperError{Location: location, Reason: Unfinished}
 	default:
+		if _, _, ok := isResizing(m); ok {
+			return nil, &SuperError{Location: location, Reason: Resizing}
+		}
 		return nil, &SuperError{Location: location, Reason: NoMagic, Value: int64(magic)}
 	}
 	s.OldLayout = s.Version == 1 && b[offOldFlags]&FlagUpdated == 0
