@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"rump/rumpfs/blockdev"
 )
 
 // fsckIn runs one command line in dir with answers as its input.
@@ -82,6 +84,30 @@ func TestFsckCommandReadOnly(t *testing.T) {
 	code, out, errs := fsckIn(t, dir, "", "fsck_ffs", "-y", "unclean-async-1.img")
 	if code != 2 || !strings.HasPrefix(out, "** unclean-async-1.img (NO WRITE)\n") || errs != "" {
 		t.Errorf("status %d\n%s%s", code, out, errs)
+	}
+}
+
+// An image that somebody writes is left alone, and looked at only by those who insist.
+func TestFsckCommandOnImageInUse(t *testing.T) {
+	dir := unpack(t, "unclean-async-1")
+	dev, err := blockdev.OpenFile(filepath.Join(dir, "unclean-async-1.img"), blockdev.FileOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dev.Close()
+	for _, c := range []struct {
+		args, errs string
+		code       int
+	}{
+		{"-y", "in use", 8},
+		{"-n", "in use", 8},
+		{"-n -X", "", 2},
+		{"-n -x snap", "", 2},
+	} {
+		args := append(append([]string{"fsck_ffs"}, strings.Fields(c.args)...), "unclean-async-1.img")
+		if code, _, errs := fsckIn(t, dir, "", args...); code != c.code || !strings.Contains(errs, c.errs) || c.errs == "" && errs != "" {
+			t.Errorf("%s: status %d, %q; want %d, %q", c.args, code, errs, c.code, c.errs)
+		}
 	}
 }
 

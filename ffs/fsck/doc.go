@@ -20,4 +20,7 @@
 //	maps and counts come last: they follow from the rest
 //
 // Free space is what the check found free, not what the maps say.
+//
+// Conversions, of the byte order and between the formats of 4.2BSD, 4.4BSD and today, come between phases 4 and 5, when all files are in order; those
+// that change every structure keep their own record of how far they have come.
 package fsck

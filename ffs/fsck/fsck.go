@@ -108,8 +108,9 @@ func (r *Report) Worst() (k Kind, any bool) {
 	return k, any
 }
 
-// Check looks at the volume on dev and changes nothing, as fsck_ffs -n does. Problems are not an error; an error means that the check could not be
-// done: no superblock (*ondisk.NotFoundError), a device that cannot be read, or a cancelled context.
+// Check looks at the volume on dev and changes nothing, as fsck_ffs -n does. Problems are not an error, and neither are some sectors that cannot be
+// read; an error means that the check could not be done: no superblock (*ondisk.NotFoundError), too little of the device can be read, ErrConversion,
+// or a cancelled context. The report then is of what was found until there.
 func Check(ctx context.Context, dev blockdev.Device, o Options) (*Report, error) {
 	o.Mode = No
 	return Repair(ctx, dev, o)

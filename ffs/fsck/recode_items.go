@@ -106,7 +106,6 @@ func (r *recoder) collectFile(ino ondisk.Ino, d *ondisk.Inode, add func(ondisk.F
 			add(f, item{size: size, kind: itemDir})
 		case quota && r.kind == recodeOrder:
 			add(f, item{size: size, kind: itemQuota, n: int32(p.lbn)})
-		case !d.IsDir() && p.lbn >= ondisk.NDirect && p.level == 0 && !quota:
 		}
 		return goOn
 	})
