@@ -130,12 +130,13 @@ func (m *Machine) AddKey(k Key) error {
 			return err
 		}
 		m.closed = append(m.closed, f)
-		return m.root.AddKey(k.Path, vfs.CreateAttr{Kind: k.Kind, Mode: keyMode}, f)
+		return m.root.AddKey(rootfs.Key{Path: k.Path, Attr: vfs.CreateAttr{Kind: k.Kind, Mode: keyMode}, Data: f})
 	}
 	minor, size, err := m.disks.Add(k.File)
 	if err != nil {
 		return err
 	}
 	m.say("%s: hostpath %s (%d KB)", k.Path, k.File.Path, size>>10)
-	return m.root.AddKey(k.Path, vfs.CreateAttr{Kind: k.Kind, Mode: keyMode, Rdev: vfs.Dev{Major: dev.HostDiskMajor, Minor: minor}}, nil)
+	a := vfs.CreateAttr{Kind: k.Kind, Mode: keyMode, Rdev: vfs.Dev{Major: dev.HostDiskMajor, Minor: minor}}
+	return m.root.AddKey(rootfs.Key{Path: k.Path, Attr: a, Size: size})
 }

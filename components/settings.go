@@ -125,7 +125,7 @@ func (m *Machine) addKern() error {
 		name(netbsd.KERN_DOMAINNAME, "domainname", "YP domain name", s.Domainname, s.SetDomainname),
 		constant(netbsd.KERN_RAWPARTITION, "rawpartition", inline, int32(3), "Raw partition of a disk"),
 		constant(netbsd.KERN_MSGBUFSIZE, "msgbufsize", fixed, int32(proc.ConsoleKept), "Size of the kernel message buffer"),
-		sysctl.Node{Name: "msgbuf", Num: netbsd.KERN_MSGBUF, Kind: sysctl.Struct, Flags: fixed | sysctl.Hidden, Desc: "Kernel message buffer",
+		sysctl.Node{Name: "msgbuf", Num: netbsd.KERN_MSGBUF, Kind: sysctl.Int, Size: 4, Flags: fixed, Desc: "Kernel message buffer",
 			Read: func(sysctl.Call) (sysctl.Value, error) { return s.Console().Kept(), nil }},
 		inner(netbsd.KERN_PIPE, "pipe", fixed, "Pipe settings"),
 		computed(netbsd.KERN_URND, "urandom", 0, randomInt, "Random integer value"),

@@ -65,7 +65,8 @@ const DiskMagic = 0x82564557
 // MaxPartitions that a struct disklabel has room for.
 const MaxPartitions = 16
 
-// A Disklabel is the label that the kernel holds of a disk (struct disklabel), in the fields that anybody looks at.
+// A Disklabel is the label that the kernel holds of a disk (struct disklabel), in the fields that anybody looks at. Its magic
+// numbers are always right.
 type Disklabel struct {
 	Type               uint16
 	TypeName           string // at most 16 bytes
@@ -79,7 +80,7 @@ type Disklabel struct {
 	RPM, Interleave    uint16
 	BootSize, SBSize   uint32
 	Flags              uint32
-	Checksummed        bool // with magic numbers and checksum, as on a disk
+	Checksum           uint16 // as it is on the disk; 0 of one that is on none
 	Partitions         []Partition
 	TrackSkew, CylSkew uint16
 	HeadSwitch, Seek   uint32
@@ -123,6 +124,9 @@ const (
 
 // Encode writes it to DisklabelSize bytes, which are zeros.
 func (l *Disklabel) Encode(b []byte) {
+	le.PutUint32(b[offLabelMagic:], DiskMagic)
+	le.PutUint32(b[offLabelMagic2:], DiskMagic)
+	le.PutUint16(b[offLabelChecksum:], l.Checksum)
 	le.PutUint16(b[offLabelType:], l.Type)
 	copy(b[offLabelTypeName:][:16], l.TypeName)
 	copy(b[offLabelPackName:][:16], l.PackName)
@@ -142,15 +146,6 @@ func (l *Disklabel) Encode(b []byte) {
 	for i, p := range l.Partitions[:n] {
 		p.encode(b[offLabelParts+i*partitionSize:])
 	}
-	if l.Checksummed {
-		le.PutUint32(b[offLabelMagic:], DiskMagic)
-		le.PutUint32(b[offLabelMagic2:], DiskMagic)
-		var sum uint16
-		for i := 0; i < offLabelParts+n*partitionSize; i += 2 {
-			sum ^= le.Uint16(b[i:])
-		}
-		le.PutUint16(b[offLabelChecksum:], sum)
-	}
 }
 
 func (p Partition) encode(b []byte) {
@@ -161,7 +156,7 @@ func (p Partition) encode(b []byte) {
 	le.PutUint16(b[14:], p.CPG)
 }
 
-// Decode reads it from DisklabelSize bytes. More partitions than there is room for are cut.
+// Decode reads it from DisklabelSize bytes. More partitions than there is room for are cut; magic numbers are not looked at.
 func (l *Disklabel) Decode(b []byte) {
 	*l = Disklabel{
 		Type:       le.Uint16(b[offLabelType:]),
@@ -182,8 +177,7 @@ func (l *Disklabel) Decode(b []byte) {
 		Flags:      le.Uint32(b[offLabelFlags:]),
 		BootSize:   le.Uint32(b[offLabelBootSize:]),
 		SBSize:     le.Uint32(b[offLabelSBSize:]),
-
-		Checksummed: le.Uint32(b[offLabelMagic:]) == DiskMagic && le.Uint32(b[offLabelMagic2:]) == DiskMagic,
+		Checksum:   le.Uint16(b[offLabelChecksum:]),
 	}
 	for i := range min(int(le.Uint16(b[offLabelNParts:])), MaxPartitions) {
 		p := b[offLabelParts+i*partitionSize:]

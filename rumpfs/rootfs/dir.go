@@ -101,6 +101,8 @@ func inodeOf(n vfs.Node) *inode {
 		return &n.inode
 	case *keyFile:
 		return &n.inode
+	case *keyDevice:
+		return &n.inode
 	}
 	return n.(*inode)
 }

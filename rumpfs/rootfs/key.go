@@ -18,21 +18,27 @@ type Backing interface {
 	Sync() error
 }
 
-// AddKey makes a node that no directory shows: only its whole path leads to it, and hides what else that path stands for.
-// It cannot be removed. A regular file has the bytes of data, which is nil for a device. EINVAL for a path that does not
-// begin with a slash, or names nothing; EEXIST if the key is there.
-func (f *FS) AddKey(path string, a vfs.CreateAttr, data Backing) error {
-	key := strings.TrimLeft(path, "/")
-	if key == "" || key == path || strings.IndexByte(key, 0) >= 0 {
+// A Key is a node that no directory shows: only its whole path leads to it, and hides what else that path stands for.
+type Key struct {
+	Path string // begins with a slash
+	Attr vfs.CreateAttr
+	Size int64   // of a device, bytes
+	Data Backing // of a regular file
+}
+
+// AddKey makes a node that cannot be removed. EINVAL for a path that does not begin with a slash, or names nothing; EEXIST if
+// the key is there.
+func (f *FS) AddKey(k Key) error {
+	key := strings.TrimLeft(k.Path, "/")
+	if key == "" || key == k.Path || strings.IndexByte(key, 0) >= 0 {
 		return syscall.EINVAL
 	}
 	var n vfs.Node
 	switch {
-	case a.Kind == vfs.KindRegular && data != nil:
-		n = &keyFile{f.newInode(a), data}
-	case (a.Kind == vfs.KindBlock || a.Kind == vfs.KindChar) && data == nil:
-		i := f.newInode(a)
-		n = &i
+	case k.Attr.Kind == vfs.KindRegular && k.Data != nil:
+		n = &keyFile{f.newInode(k.Attr), k.Data}
+	case k.Attr.Kind == vfs.KindBlock || k.Attr.Kind == vfs.KindChar:
+		n = &keyDevice{f.newInode(k.Attr), k.Size}
 	default:
 		return syscall.EINVAL
 	}
@@ -60,6 +66,19 @@ func (f *FS) Key(path string) (vfs.Ino, bool) {
 }
 
 var _ vfs.KeyFS = (*FS)(nil)
+
+// A keyDevice is a device that tells its size.
+type keyDevice struct {
+	inode
+	size int64
+}
+
+// Attr returns the attributes.
+func (k *keyDevice) Attr(context.Context) (vfs.Attr, error) {
+	a := k.attr(k.size, 0)
+	a.Size = k.size
+	return a, nil
+}
 
 // A keyFile is a regular file whose bytes lie elsewhere. Its size is fixed.
 type keyFile struct {

@@ -66,11 +66,11 @@ func TestKeys(t *testing.T) {
 	for path, want := range map[string]error{
 		"/dk": nil, "/dev/dk0": nil, "//a/b//c": nil, "dk": syscall.EINVAL, "/": syscall.EINVAL, "": syscall.EINVAL,
 	} {
-		if err := fs.AddKey(path, disk, nil); !errors.Is(err, want) {
+		if err := fs.AddKey(rootfs.Key{Path: path, Attr: disk, Size: 4096}); !errors.Is(err, want) {
 			t.Errorf("key %q: %v, want %v", path, err, want)
 		}
 	}
-	if err := fs.AddKey("///dk", disk, nil); err != syscall.EEXIST {
+	if err := fs.AddKey(rootfs.Key{Path: "///dk", Attr: disk}); err != syscall.EEXIST {
 		t.Errorf("the key once more: %v, want EEXIST", err)
 	}
 	door, root := boot(t, fs)
@@ -114,6 +114,9 @@ func TestKeys(t *testing.T) {
 		if v.Kind() != c.kind {
 			t.Errorf("walk %q: kind %d, want %d", c.path, v.Kind(), c.kind)
 		}
+		if a, err := door.Attr(ctx, v); c.kind == vfs.KindBlock && (a.Size != 4096 || err != nil) {
+			t.Errorf("walk %q: size %d, %v, want 4096", c.path, a.Size, err)
+		}
 		v.Unref()
 	}
 	_ = door.ReadDir(ctx, vfs.Root, root, 0, func(e vfs.DirEntry) bool {
@@ -129,7 +132,7 @@ func TestKeyFile(t *testing.T) {
 	ctx := context.Background()
 	fs := rootfs.New(rootfs.Options{})
 	w := &window{b: []byte("0123456789")}
-	if err := fs.AddKey("/file", vfs.CreateAttr{Kind: vfs.KindRegular, Mode: 0o644}, w); err != nil {
+	if err := fs.AddKey(rootfs.Key{Path: "/file", Attr: vfs.CreateAttr{Kind: vfs.KindRegular, Mode: 0o644}, Data: w}); err != nil {
 		t.Fatal(err)
 	}
 	door, root := boot(t, fs)

@@ -254,8 +254,8 @@ func labelOf(d dev.Disk) *netbsd.Disklabel {
 	sector := int64(disk.SectorSize())
 	sectors := uint32(disk.Size() / sector)
 	n := &netbsd.Disklabel{
-		TypeName: l.TypeName, PackName: l.PackName, SecSize: uint32(sector), NSectors: sectors, NTracks: 1, NCylinders: 1,
-		SecPerCyl: sectors, SecPerUnit: sectors, RPM: 11, Interleave: 1, Checksummed: !l.Fictitious,
+		Type: l.Type, TypeName: l.TypeName, PackName: l.PackName, SecSize: uint32(sector), NSectors: sectors, NTracks: 1, NCylinders: 1,
+		SecPerCyl: sectors, SecPerUnit: sectors, RPM: 11, Interleave: 1,
 	}
 	if l.Fictitious {
 		n.SecPerUnit = uint32(disk.Size()) // in bytes, as the genuine driver has it

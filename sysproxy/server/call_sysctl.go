@@ -62,6 +62,9 @@ func (r *request) call() sysctl.Call {
 
 func (r *request) tree() *sysctl.Tree { return r.c.proc.System().Sysctl() }
 
+// refuse ends a request that has no answer: the length is told back as it came.
+func (r *request) refuse(err error) error { return r.finish(int(r.oldLen), err) }
+
 // finish tells how long the whole answer is. An error comes with that.
 func (r *request) finish(whole int, err error) error {
 	if r.oldLenp == 0 {
@@ -74,11 +77,11 @@ func (r *request) finish(whole int, err error) error {
 func (r *request) value() error {
 	_, v, err := r.tree().Get(r.name, r.call())
 	if err != nil {
-		return r.finish(0, err)
+		return r.refuse(err)
 	}
 	if r.newLen > 0 || r.new != 0 {
 		if _, _, err := r.tree().MaySet(r.name, r.c.proc.Cred().Superuser()); err != nil {
-			return r.finish(0, err)
+			return r.refuse(err)
 		}
 	}
 	b := encodeValue(v)
@@ -189,7 +192,7 @@ func (r *request) query() error {
 	}
 	list, err := r.list()
 	if err != nil {
-		return r.finish(0, err)
+		return r.refuse(err)
 	}
 	whole := len(list) * netbsd.SysctlNodeSize
 	if r.old == 0 {
@@ -264,7 +267,7 @@ func (r *request) describe() error {
 	}
 	list, err := r.list()
 	if err != nil {
-		return r.finish(0, err)
+		return r.refuse(err)
 	}
 	var b []byte
 	found := false
@@ -279,7 +282,7 @@ func (r *request) describe() error {
 	}
 	switch {
 	case only && !found:
-		return r.finish(0, syscall.ENOENT)
+		return r.refuse(syscall.ENOENT)
 	case r.old == 0:
 		return r.finish(len(b), nil)
 	}

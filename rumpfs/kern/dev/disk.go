@@ -21,6 +21,7 @@ type Disk interface {
 
 // A Label is what a disk driver knows of a disk, as a disk label has it.
 type Label struct {
+	Type       uint16 // kind of disk (d_type)
 	TypeName   string // at most 16 bytes
 	PackName   string // likewise
 	Partitions []Partition

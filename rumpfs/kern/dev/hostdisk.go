@@ -16,6 +16,9 @@ import (
 // HostDiskMajor is the major number, for both kinds, of files of the host that are disks.
 const HostDiskMajor = 197
 
+// typeHostDisk is their kind of disk in a label.
+const typeHostDisk = 21
+
 // maxHostDisks is how many there can be: a label has a partition for each.
 const maxHostDisks = 16
 
@@ -127,7 +130,7 @@ func (h *HostDisks) Open(_ context.Context, minor uint32, o OpenOptions) (Device
 	if o.Write && u.dev.ReadOnly() {
 		return nil, syscall.EROFS
 	}
-	l := Label{TypeName: "rumpd", PackName: "fictitious", This: int(minor), Fictitious: true, Partitions: make([]Partition, minor+1)}
+	l := Label{Type: typeHostDisk, TypeName: "rumpd", PackName: "fictitious", This: int(minor), Fictitious: true, Partitions: make([]Partition, minor+1)}
 	l.Partitions[minor].Size = uint64(u.dev.Size()) / uint64(u.dev.SectorSize())
 	return NewDisk(u.dev, o.Kind == vfs.KindChar, l, u.share), nil
 }
