@@ -102,7 +102,12 @@ const fsyncDataOnly = 1
 // syncfs answers SYNCFS: everything in the name space.
 func (c *call) syncfs() error { return c.b.kernel.Sync(c, true) }
 
+// lseek answers LSEEK, about data and holes. With WriteBack what is a hole here may be data there: then the kernel is to
+// take everything for data.
 func (c *call) lseek() error {
+	if c.b.can(fuse.CAP_WRITEBACK_CACHE) {
+		return syscall.ENOSYS
+	}
 	in, _, err := view[fuse.LseekIn](c.in)
 	if err != nil {
 		return err

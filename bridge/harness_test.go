@@ -94,12 +94,9 @@ func mountKernel(t testing.TB, k *kern.Kernel, o bridge.Options) *mounted {
 			return
 		default:
 		}
-		if err := b.Unmount(); err != nil {
+		if err := b.Unmount(); err != nil { // perhaps a failed test left a file open
 			t.Errorf("unmount: %v", err)
 			_ = b.Detach()
-		}
-		if err := b.Wait(); err != nil {
-			t.Errorf("wait: %v", err)
 		}
 	})
 	m := &mounted{TB: t, dir: dir, kernel: k, bridge: b, door: k.NewDoor("test", nil)}

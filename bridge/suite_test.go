@@ -59,6 +59,7 @@ func TestSuite(t *testing.T) {
 		{"plain", bridge.Options{}},
 		{"locks", bridge.Options{Locks: true}},
 		{"as-caller", bridge.Options{AsCaller: true}},
+		{"write-back", bridge.Options{WriteBack: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.name != "plain" && testing.Short() {
@@ -74,9 +75,11 @@ func TestSuite(t *testing.T) {
 
 func suiteMount(t testing.TB, o bridge.Options) vfstest.Mount {
 	m := mount(t, o)
-	return vfstest.Mount{
+	f := features()
+	f.Holes = f.Holes && !o.WriteBack // it hides them
+	tree := vfstest.Mount{
 		Tree:     hostTree(m.dir),
-		Features: features(),
+		Features: f,
 		Remount: func(t testing.TB) vfstest.Tree {
 			err := m.bridge.Unmount()
 			if errors.Is(err, syscall.EBUSY) { // the suite keeps a file open
@@ -97,4 +100,8 @@ func suiteMount(t testing.TB, o bridge.Options) vfstest.Mount {
 			return hostTree(mountKernel(t, k, o).dir)
 		},
 	}
+	if o.WriteBack {
+		tree.Full = nil // that there is no space shows only when the file is closed
+	}
+	return tree
 }
