@@ -44,7 +44,7 @@ func (c *checker) setup() bool {
 	}
 	found, _, err := ondisk.FindSuper(c.dev, c.dev.Size())
 	if err == nil {
-		if err = usable(found, c.dev.Size()); err != nil && c.o.Backup == 0 {
+		if err = usable(found, c.dev.Size()); found.CheckDevice(c.dev.Size()) != nil && c.o.Backup == 0 {
 			if _, other := c.firstBackup(); other == nil { // it is not the superblock that is wrong but the device: cut short
 				c.stop = err
 				return false

@@ -186,3 +186,26 @@ func TestShortImage(t *testing.T) {
 		t.Errorf("%v, %d writes\n%s", err, rec.Len(), out)
 	}
 }
+
+// A superblock by which a group's maps would not fit is as good as lost, also where the first copy is.
+func TestGroupsThatDoNotFit(t *testing.T) {
+	const name = "tree-ufs1-be-8192-1024"
+	dev := golden.Load(t, name)
+	s := superOf(t, dev)
+	wipe(t, dev, s.FragOffset(s.CgSuper(0)), ondisk.SuperArea)
+	s.Old.CPG = 0x30000001
+	area := make([]byte, ondisk.SuperArea)
+	s.Encode(area)
+	if _, err := dev.WriteAt(area, s.Location); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fsck.Check(context.Background(), dev, fsck.Options{}); err == nil {
+		t.Error("a check goes by it")
+	}
+	out, r, err := repair(t, dev, fsck.Options{Mode: fsck.Yes})
+	if err != nil || r.Unresolved || !strings.Contains(out, "USING ALTERNATE SUPERBLOCK AT ") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	mustBeClean(t, dev)
+	golden.Report(t, golden.Diff(tree(t, dev), golden.LoadManifest(t, name).Entries, "atime"))
+}
