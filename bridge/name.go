@@ -107,6 +107,48 @@ func (c *call) mknod() error {
 	return c.create(name, vfs.CreateAttr{Kind: kindOf(in.Mode), Mode: in.Mode, Rdev: rumpDev(in.Rdev)})
 }
 
+// createOpen answers CREATE, which comes only where files are opened: making a file and opening it in one. Another door may
+// have made it meanwhile; then it is opened, unless it had to be new.
+func (c *call) createOpen() error {
+	if c.b.can(fuse.CAP_NO_OPEN_SUPPORT) {
+		return syscall.ENOSYS // MKNOD makes it, and opening needs no request
+	}
+	in, n, err := view[fuse.CreateIn](c.in)
+	if err != nil {
+		return err
+	}
+	name, _, err := name(c.in[n:])
+	if err != nil {
+		return err
+	}
+	flags := in.Flags
+	v, err := c.make(name, vfs.CreateAttr{Kind: vfs.KindRegular, Mode: in.Mode})
+	if err == syscall.EEXIST && flags&syscall.O_EXCL == 0 {
+		v, err = c.reopen(name, flags)
+	}
+	if err != nil {
+		return err
+	}
+	out := reply[fuse.CreateOut](c)
+	out.OpenFlags = openFlags
+	return c.fillEntry(&out.EntryOut, v)
+}
+
+// reopen finds a file that was to be made, and empties it if so asked.
+func (c *call) reopen(name string, flags uint32) (*kern.Vnode, error) {
+	dir, err := c.node()
+	if err != nil {
+		return nil, err
+	}
+	v, err := c.b.door.Lookup(c, vfs.Root, dir, name)
+	if err == nil && flags&syscall.O_TRUNC != 0 {
+		if err = c.b.door.Truncate(c, vfs.Root, v, 0); err != nil {
+			v.Unref()
+		}
+	}
+	return v, err
+}
+
 // kindOf is the kind that a host's mode says.
 func kindOf(mode uint32) vfs.Kind {
 	if k := vfs.Kind(mode >> 12 & 15); k != 0 {

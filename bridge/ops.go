@@ -123,6 +123,8 @@ func (c *call) handleName(op uint32) (error, bool) {
 		return c.mknod(), true
 	case opMkdir:
 		return c.mkdir(), true
+	case opCreate:
+		return c.createOpen(), true
 	case opUnlink:
 		return c.unlink(), true
 	case opRmdir:
