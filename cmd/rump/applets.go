@@ -15,7 +15,12 @@ var applets = map[string]string{
 	"fsck.ffs": "fsck",
 	"fsck_ffs": "fsck",
 	"newfs":    "newfs",
-	"makefs":   "makefs",
+
+	"rump_server":    "server",
+	"rump_allserver": "server --all",
+	"rump.halt":      "halt",
+	"rump.sysctl":    "sysctl",
+	"makefs":         "makefs",
 }
 
 // linksCmd makes the links.

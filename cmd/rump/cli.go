@@ -25,6 +25,9 @@ type cli struct {
 	Fsck   fsckCmd   `cmd:"" help:"Check and repair a Fast File System."`
 	Newfs  newfsCmd  `cmd:"" help:"Make an empty Fast File System."`
 	Makefs makefsCmd `cmd:"" help:"Make a Fast File System from a tree of files."`
+	Server serverCmd `cmd:"" help:"Start a rump kernel that programs make system calls in."`
+	Halt   haltCmd   `cmd:"" help:"End a server."`
+	Sysctl sysctlCmd `cmd:"" help:"Show and change settings of a server."`
 	Links  linksCmd  `cmd:"" help:"Make links of the historic names to this program."`
 	Man    manCmd    `cmd:"" help:"Print a manual page."`
 
@@ -86,7 +89,7 @@ func run(ctx context.Context, e *env, argv []string) (code int) {
 		}
 	}()
 	args := argv[1:]
-	e.prog = "rump"
+	e.prog, e.argv = "rump", argv
 	if sub, ok := applets[filepath.Base(argv[0])]; ok {
 		e.prog = filepath.Base(argv[0])
 		args = append(strings.Fields(sub), args...)

@@ -14,7 +14,10 @@ import (
 const readyVar = "RUMP_READY_FD"
 
 // A readiness is a server's word to whoever waits for it.
-type readiness struct{ pipe *os.File }
+type readiness struct {
+	pipe *os.File
+	stay bool // in the directory it was started in, where a core dump is looked for
+}
 
 // readinessOf takes over the pipe of a detached server; nothing waits for one in the foreground.
 func readinessOf(e *env) readiness {
@@ -24,7 +27,7 @@ func readinessOf(e *env) readiness {
 	}
 	os.Unsetenv(readyVar)
 	syscall.CloseOnExec(fd)
-	return readiness{os.NewFile(uintptr(fd), "ready")}
+	return readiness{pipe: os.NewFile(uintptr(fd), "ready")}
 }
 
 // detached reports whether a parent waits.
@@ -49,9 +52,10 @@ func (r readiness) ready(log *os.File) error {
 			return os.NewSyscallError("dup", err)
 		}
 	}
-	// The directory it was started in must not be kept busy.
-	if err := os.Chdir("/"); err != nil {
-		return err
+	if !r.stay { // the directory it was started in must not be kept busy
+		if err := os.Chdir("/"); err != nil {
+			return err
+		}
 	}
 	if _, err := r.pipe.Write([]byte{0}); err != nil {
 		return err
@@ -61,6 +65,11 @@ func (r readiness) ready(log *os.File) error {
 
 // detach starts this command line again in a session of its own and returns when that server is in service, or with its exit status.
 func detach(e *env, argv ...string) error {
+	return detachAs(e, append([]string{"rump"}, argv...))
+}
+
+// detachAs is detach with the name that the program is called by in front of the arguments.
+func detachAs(e *env, argv []string) error {
 	exe, err := os.Executable()
 	if err != nil {
 		return err
@@ -70,7 +79,8 @@ func detach(e *env, argv ...string) error {
 		return err
 	}
 	defer r.Close()
-	cmd := exec.Command(exe, argv...)
+	cmd := exec.Command(exe)
+	cmd.Args = argv
 	cmd.Stdout, cmd.Stderr = e.Stdout, e.Stderr
 	cmd.ExtraFiles = []*os.File{w} // descriptor 3
 	cmd.Env = append(os.Environ(), readyVar+"=3")

@@ -21,6 +21,7 @@ type env struct {
 
 	prog string   // the name that errors begin with
 	line []string // the command line: subcommand and arguments
+	argv []string // the same as it was given: the program's name and arguments
 }
 
 // warn prints a line to standard error, in the form `name: message`.

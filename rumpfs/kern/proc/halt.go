@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"syscall"
 )
@@ -16,6 +17,7 @@ const (
 	HaltNoSync Howto = 1 << iota // nothing is written or unmounted
 	HaltStay                     // the server's process stays, and does nothing any more
 	HaltDump                     // with a core dump, and nothing written
+	HaltQuiet                    // without a word on the console
 )
 
 // Reboot ends the kernel on behalf of a process; EPERM by anyone but the superuser. It returns once everything is
@@ -38,7 +40,11 @@ func (s *System) Shutdown(ctx context.Context, how Howto) error {
 	s.halting = true
 	s.howto = how
 	s.mu.Unlock()
-	fmt.Fprintln(s.console, "rump kernel halting...")
+	var talk io.Writer = s.console
+	if how&HaltQuiet != 0 {
+		talk = io.Discard
+	}
+	fmt.Fprintln(talk, "rump kernel halting...")
 	if how&HaltDump != 0 {
 		return nil
 	}
@@ -49,24 +55,21 @@ func (s *System) Shutdown(ctx context.Context, how Howto) error {
 		}
 	}
 	if how&HaltNoSync == 0 {
-		s.unmountAll(ctx)
+		s.unmountAll(ctx, talk)
 	}
 	return nil
 }
 
 // unmountAll writes and unmounts everything.
-func (s *System) unmountAll(ctx context.Context) {
-	if s.hasVFS {
-		fmt.Fprint(s.console, "syncing disks... ")
+func (s *System) unmountAll(ctx context.Context, talk io.Writer) {
+	if !s.hasVFS {
+		talk = io.Discard
 	}
+	fmt.Fprint(talk, "syncing disks... ")
 	err := s.kernel.Sync(ctx, true)
-	if s.hasVFS {
-		fmt.Fprint(s.console, "done\nunmounting file systems...\n")
-	}
+	fmt.Fprint(talk, "done\nunmounting file systems...\n")
 	err = errors.Join(err, s.kernel.Halt(ctx))
-	if s.hasVFS {
-		fmt.Fprint(s.console, "unmounting done\n")
-	}
+	fmt.Fprint(talk, "unmounting done\n")
 	for _, fn := range s.inDown {
 		err = errors.Join(err, fn())
 	}
