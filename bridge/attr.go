@@ -199,7 +199,7 @@ func (b *Bridge) setOf(in *fuse.SetAttrIn) vfs.SetAttr {
 // file is given away, and when someone without privileges truncates it.
 func (c *call) safely(in *fuse.SetAttrIn, v *kern.Vnode, set *vfs.SetAttr) error {
 	given := set.Mask&(vfs.SetUID|vfs.SetGID) != 0
-	if v.Kind() != vfs.KindRegular || set.Has(vfs.SetMode) || !given && in.Valid&fuse.FATTR_KILL_SUIDGID == 0 {
+	if v.IsDir() || set.Has(vfs.SetMode) || !given && in.Valid&fuse.FATTR_KILL_SUIDGID == 0 {
 		return nil
 	}
 	a, err := c.b.door.Attr(c, v)

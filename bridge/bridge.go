@@ -140,6 +140,7 @@ func (b *Bridge) refusesXattrs() bool {
 // finish waits until nothing can come from the kernel any more, and gives everything back.
 func (b *Bridge) finish() {
 	b.crew.running.Wait()
+	b.log.Debug("unmounted", "requests", b.crew.served.Load(), "helped", b.crew.helped.Load())
 	b.door.Close()
 	b.nodes.clear()
 	_ = syscall.Close(b.fd)

@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"errors"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -41,6 +40,7 @@ type crew struct {
 
 	reading atomic.Int32  // workers in read(2), or on their way
 	served  atomic.Uint64 // requests begun
+	helped  atomic.Uint64 // how often the watch found nobody reading
 	resting atomic.Bool   // the watch sleeps
 	alarm   chan struct{} // wakes the watch
 	stop    chan struct{} // closed when the connection is gone
@@ -196,15 +196,16 @@ func (w *crew) serve(c *call) {
 		w.settle()
 	}
 	err := c.handle(op)
-	if errors.Is(err, syscall.ENOSPC) && w.settle() {
+	no := errnoOf(err)
+	if no == syscall.ENOSPC && w.settle() {
 		c.n = 0
 		err = c.handle(op)
+		no = errnoOf(err)
 	}
 	c.end()
 	if err == errNoReply {
 		return
 	}
-	no := vfs.ErrnoOf(err)
 	if no == syscall.EIO {
 		w.b.log.Error("request", "op", opName(op), "ino", node, "err", err)
 	}
@@ -212,6 +213,17 @@ func (w *crew) serve(c *call) {
 		c.debug(op, node, no)
 	}
 	c.send(unique, no)
+}
+
+// errnoOf is vfs.ErrnoOf, for what is common without looking deep.
+func errnoOf(err error) syscall.Errno {
+	if err == nil || err == errNoReply {
+		return 0
+	}
+	if no, ok := err.(syscall.Errno); ok {
+		return no
+	}
+	return vfs.ErrnoOf(err)
 }
 
 // settle lets others serve what the kernel has ready, and reports whether there was anything. A file that has been removed
@@ -271,6 +283,7 @@ func (w *crew) watch() {
 		case now != last:
 			quiet = 0
 		case w.reading.Load() == 0:
+			w.helped.Add(1)
 			w.promote()
 			quiet = 0
 		default:
