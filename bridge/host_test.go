@@ -211,6 +211,15 @@ func TestSetIDGoes(t *testing.T) {
 		}
 		m.ok(os.Remove(m.path("f")))
 	}
+	for _, kind := range []uint32{syscall.S_IFIFO, syscall.S_IFSOCK, syscall.S_IFCHR} { // not of regular files alone
+		m.ok(syscall.Mknod(m.path("f"), kind|0o777, 0))
+		m.ok(os.Chmod(m.path("f"), 0o777|os.ModeSetuid))
+		as(t, 1000, 1000, "chown 5 f", m.dir)
+		if got := m.stat("f").Mode; got != kind|0o777 {
+			t.Errorf("a file of type %o given away: mode %o, want 777", kind, got)
+		}
+		m.ok(os.Remove(m.path("f")))
+	}
 }
 
 // TestFlags: lsattr and chattr see BSD file flags, and those that they have no name for survive.
