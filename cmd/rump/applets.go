@@ -11,17 +11,21 @@ import (
 
 // applets are the names under which people know a tool: the program's own name when it is called by a link, and the
 // subcommand that it then is.
-var applets = map[string]string{
+var applets = withTools(map[string]string{
 	"fsck.ffs": "fsck",
 	"fsck_ffs": "fsck",
 	"newfs":    "newfs",
+
+	"dumpfs":     "dumpfs",
+	"tunefs":     "tunefs",
+	"resize_ffs": "resize_ffs",
 
 	"rump_server":    "server",
 	"rump_allserver": "server --all",
 	"rump.halt":      "halt",
 	"rump.sysctl":    "sysctl",
 	"makefs":         "makefs",
-}
+})
 
 // linksCmd makes the links.
 type linksCmd struct {

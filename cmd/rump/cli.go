@@ -25,9 +25,14 @@ type cli struct {
 	Fsck   fsckCmd   `cmd:"" help:"Check and repair a Fast File System."`
 	Newfs  newfsCmd  `cmd:"" help:"Make an empty Fast File System."`
 	Makefs makefsCmd `cmd:"" help:"Make a Fast File System from a tree of files."`
+	Dumpfs dumpfsCmd `cmd:"" help:"Describe a Fast File System, as NetBSD's dumpfs does."`
+	Dump   dumpCmd   `cmd:"" help:"Draw what an image is used for (--map), in a terminal, as SVG or PNG; or describe it."`
+	Tunefs tunefsCmd `cmd:"" help:"Change settings of a Fast File System."`
+	Resize resizeCmd `cmd:"" name:"resize_ffs" aliases:"resize" help:"Make a Fast File System larger or smaller."`
 	Server serverCmd `cmd:"" help:"Start a rump kernel that programs make system calls in."`
 	Halt   haltCmd   `cmd:"" help:"End a server."`
 	Sysctl sysctlCmd `cmd:"" help:"Show and change settings of a server."`
+	Fsu    fsuCmd    `cmd:"" passthrough:"" help:"List, copy, change files in an image without mounting it: fsu ls, fsu get, fsu put, ..."`
 	Links  linksCmd  `cmd:"" help:"Make links of the historic names to this program."`
 	Man    manCmd    `cmd:"" help:"Print a manual page."`
 

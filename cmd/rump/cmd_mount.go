@@ -109,23 +109,29 @@ func (m *mountCmd) start(ctx context.Context, e *env, o mountOptions, log *os.Fi
 
 // mountVolume opens an image and the file system in it. Why it is read-only, if that was not asked for, is said.
 func mountVolume(ctx context.Context, e *env, spec string, o mountOptions, fo ffs.Options) (*ffs.FS, error) {
+	volume, _, err := mountImage(ctx, e, spec, o, fo)
+	return volume, err
+}
+
+// mountImage is mountVolume that also returns the image, which is the volume's.
+func mountImage(ctx context.Context, e *env, spec string, o mountOptions, fo ffs.Options) (*ffs.FS, *image, error) {
 	image, err := openImage(spec, imageOptions{readOnly: o.readOnly, offset: o.offset, size: o.size})
 	if errors.Is(err, fs.ErrPermission) && !o.readOnly {
-		return nil, fmt.Errorf("%w (to read only, mount with -o ro)", err)
+		return nil, nil, fmt.Errorf("%w (to read only, mount with -o ro)", err)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	fo.ReadOnly, fo.Async, fo.NoAtime, fo.Force = o.readOnly, o.async, o.noAtime, o.force
 	volume, err := ffs.Mount(ctx, image, fo)
 	if err != nil {
 		image.Close()
-		return nil, image.notFFS(err)
+		return nil, nil, image.notFFS(err)
 	}
 	for _, w := range volume.Warnings() {
 		e.warn("%s: %s", spec, w)
 	}
-	return volume, nil
+	return volume, image, nil
 }
 
 // serve waits until the directory is unmounted, or unmounts it at a signal, and halts the kernel.

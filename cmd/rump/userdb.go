@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -43,15 +44,20 @@ func readUserDB(dir string) (*userDB, error) {
 	return d, nil
 }
 
-// readNumbers reads lines whose first and third fields are a name and its number; the first line of a name counts.
+// readNumbers reads a file for parseNumbers.
 func readNumbers(path string) (map[string]uint32, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	return parseNumbers(f)
+}
+
+// parseNumbers reads lines whose first and third fields are a name and its number; the first line of a name counts.
+func parseNumbers(r io.Reader) (map[string]uint32, error) {
 	ids := map[string]uint32{}
-	s := bufio.NewScanner(f)
+	s := bufio.NewScanner(r)
 	for s.Scan() {
 		w := strings.Split(s.Text(), ":")
 		if len(w) < 3 || w[0] == "" || strings.HasPrefix(w[0], "#") {
