@@ -62,6 +62,9 @@ func summaryInTheWay(tb testing.TB) change {
 // TestKilled stops a resize after each of its writes, or at every fifth. What is left must be repaired by the checker without loss of anything but
 // the new size, or be finished by another resize.
 func TestKilled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("replays every write")
+	}
 	for _, c := range changes(t) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -221,6 +224,9 @@ func wholeTree(t *testing.T, when string, dev blockdev.Device, c change) {
 
 // TestFailingDisk gives every write of a resize an error once: the error comes out, and the volume can be brought back.
 func TestFailingDisk(t *testing.T) {
+	if testing.Short() {
+		t.Skip("fails every write")
+	}
 	c := changes(t)[0]
 	rec := blockdev.NewRecorder(c.dev.Snapshot())
 	if _, err := resize.Resize(ctx, rec, options(c.size)); err != nil {
