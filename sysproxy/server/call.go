@@ -35,9 +35,10 @@ type call struct {
 	ret    [2]int64
 	after  func() // once the client has been answered
 
-	idle bool   // runs on the goroutine that reads
-	out  []byte // frames that are still to be sent
-	in   []byte // memory of the client's
+	idle bool    // runs on the goroutine that reads
+	wait *waiter // for memory that has been asked for, or is about to be
+	out  []byte  // frames that are still to be sent
+	in   []byte  // memory of the client's
 }
 
 // call starts a system call: on this goroutine if it is idle, else on another.
@@ -150,10 +151,14 @@ func tableName(number int) string {
 
 // Waiting hands reading over: the call is going to wait for something else than the client's memory.
 func (c *call) Waiting() {
-	if c.idle {
-		c.idle = false
-		go c.conn.serve()
+	if !c.idle {
+		return
 	}
+	c.idle = false
+	if c.wait != nil {
+		c.wait.done = make(chan struct{}) // somebody else will bring it
+	}
+	go c.conn.serve()
 }
 
 // Arguments are eight bytes each; the number says which.

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"rump/components"
+	"rump/ffs/mkfs"
+	"rump/rumpfs/blockdev"
 	"rump/rumpfs/kern/dev"
 	"rump/rumpfs/vfs"
 	"rump/sysproxy/client"
@@ -101,15 +103,28 @@ func newRig(tb testing.TB, names ...string) *rig {
 	return r
 }
 
-// disk makes a file of the host a disk and returns the file.
+// disk makes a new file of the host a disk and returns the file.
 func (r *rig) disk(key string, size int64) string {
 	r.tb.Helper()
 	path := filepath.Join(r.tb.TempDir(), "img")
-	err := r.machine.AddKey(components.Key{Path: key, Kind: vfs.KindBlock, File: dev.HostDisk{Path: path, Size: size, Create: true}})
-	if err != nil {
-		r.tb.Fatal(err)
-	}
+	must(r.tb, r.machine.AddKey(components.Key{Path: key, Kind: vfs.KindBlock, File: dev.HostDisk{Path: path, Size: size, Create: true}}))
 	return path
+}
+
+// addDisk makes a file of the host a disk.
+func (r *rig) addDisk(key, path string) {
+	r.tb.Helper()
+	must(r.tb, r.machine.AddKey(components.Key{Path: key, Kind: vfs.KindBlock, File: dev.HostDisk{Path: path}}))
+}
+
+// newfs makes a file with an empty file system.
+func newfs(tb testing.TB, path string, size int64) {
+	tb.Helper()
+	disk, err := blockdev.OpenFile(path, blockdev.FileOptions{Create: true, MinSize: size})
+	must(tb, err)
+	defer disk.Close()
+	_, err = mkfs.Newfs(ctx, disk, mkfs.Options{Version: 2})
+	must(tb, err)
 }
 
 // dial makes a client that is closed at the end of the test.

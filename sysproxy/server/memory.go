@@ -21,6 +21,8 @@ func (c *call) fetch(kind sysproxy.Type, addr uint64, dst []byte) (n int, err er
 	if !c.idle {
 		w.done = make(chan struct{})
 	}
+	c.wait = w
+	defer func() { c.wait = nil }()
 	reqno, err := c.conn.ask(w, c.epoch)
 	if err != nil {
 		return 0, err
