@@ -34,9 +34,16 @@ type toolEntry struct {
 var fileTools = []toolEntry{
 	{"ls", "List directories.", true, func() fileTool { return &tool.Ls{} }},
 	{"cat", "Print files.", true, func() fileTool { return &tool.Cat{} }},
+	{"find", "Look for files.", false, func() fileTool { return &tool.Find{} }},
+	{"du", "Count what trees occupy.", true, func() fileTool { return &tool.Du{} }},
+	{"df", "Show how full the file system is.", true, func() fileTool { return &tool.Df{} }},
+	{"stat", "Show attributes.", true, func() fileTool { return &tool.StatFile{} }},
+	{"diff", "Compare files and trees.", true, func() fileTool { return &tool.Diff{} }},
 	{"get", "Copy files to the host.", true, func() fileTool { return &tool.Get{} }},
 	{"put", "Copy files from the host.", false, func() fileTool { return &tool.Put{} }},
 	{"ecp", "Copy files to (-g) or from (-p) the host.", false, func() fileTool { return &tool.Ecp{} }},
+	{"write", "Write standard input to a file.", false, func() fileTool { return &tool.WriteFile{} }},
+	{"exec", "Run a program on a copy of a file.", false, func() fileTool { return &tool.Exec{} }},
 	{"cp", "Copy files.", false, func() fileTool { return &tool.Cp{} }},
 	{"mv", "Move files.", false, func() fileTool { return &tool.Mv{} }},
 	{"rm", "Remove files.", false, func() fileTool { return &tool.Rm{} }},
@@ -44,6 +51,7 @@ var fileTools = []toolEntry{
 	{"mkdir", "Make directories.", false, func() fileTool { return &tool.Mkdir{} }},
 	{"mknod", "Make device nodes.", false, func() fileTool { return &tool.Mknod{} }},
 	{"mkfifo", "Make fifos.", false, func() fileTool { return &tool.Mkfifo{} }},
+	{"touch", "Set times, or make empty files.", false, func() fileTool { return &tool.Touch{} }},
 	{"ln", "Make links.", false, func() fileTool { return &tool.Ln{} }},
 	{"chown", "Change owners.", false, func() fileTool { return &tool.Chown{} }},
 	{"chgrp", "Change groups.", false, func() fileTool { return &tool.Chgrp{} }},
@@ -145,7 +153,10 @@ func (e *env) runProgram(ctx context.Context, argv []string) (int, error) {
 			return code, nil
 		}
 	}
-	return 1, err
+	if err != nil {
+		return 1, err
+	}
+	return 0, nil
 }
 
 // terminalColumns is the width of the terminal that w is, 0 if it is none.

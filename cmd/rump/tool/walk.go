@@ -18,9 +18,9 @@ const (
 
 // Links are the options that choose a way.
 type Links struct {
-	Args bool `short:"H" xor:"links" help:"Follow symbolic links on the command line."`
-	All  bool `short:"L" xor:"links" help:"Follow all symbolic links."`
-	None bool `short:"P" xor:"links" help:"Follow no symbolic links."`
+	Args bool `name:"follow-args" short:"H" xor:"links" help:"Follow symbolic links on the command line."`
+	All  bool `name:"follow-all" short:"L" xor:"links" help:"Follow all symbolic links."`
+	None bool `name:"follow-none" short:"P" xor:"links" help:"Follow no symbolic links."`
 }
 
 // follow is what was chosen.
