@@ -4,9 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -21,40 +18,12 @@ import (
 // else, so compare only runs that are pinned alike: taskset -c 0 go test -bench . -run - ./bridge. On a machine with other work
 // compare cpu-ns/op, the processor time of both.
 
-// benchMode in the environment makes the test program a client: its value is an operation, how often, and where.
-const benchMode = "BRIDGE_TEST_BENCH"
-
 const (
 	benchFile  = 1 << 10
 	benchBlock = 1 << 20
 	benchSmall = 4 << 10
 	benchSize  = 64 << 20 // of the file that is read and written
 )
-
-// client does something n times in a directory.
-var clients = map[string]func(dir string, n int) error{
-	"create": func(dir string, n int) error { return each(dir, n, createFile) },
-	"stat": func(dir string, n int) error {
-		return each(dir, n, func(path string) error {
-			var st syscall.Stat_t
-			return syscall.Stat(path, &st)
-		})
-	},
-	"read":   func(dir string, n int) error { return each(dir, n, readFile) },
-	"unlink": func(dir string, n int) error { return each(dir, n, syscall.Unlink) },
-	"list": func(dir string, n int) error {
-		entries, err := os.ReadDir(dir)
-		for _, e := range entries {
-			if _, statErr := e.Info(); statErr != nil {
-				err = errors.Join(err, statErr)
-			}
-		}
-		return err
-	},
-	"write-1m": func(dir string, n int) error { return stream(dir, n, benchBlock, syscall.Pwrite) },
-	"write-4k": func(dir string, n int) error { return stream(dir, n, benchSmall, syscall.Pwrite) },
-	"read-1m":  func(dir string, n int) error { return stream(dir, n, benchBlock, syscall.Pread) },
-}
 
 func each(dir string, n int, do func(path string) error) error {
 	for i := range n {
@@ -100,40 +69,6 @@ func stream(dir string, n, block int, do func(int, []byte, int64) (int, error)) 
 		}
 	}
 	return syscall.Close(fd)
-}
-
-func clientMain(mode string) int {
-	f := strings.SplitN(mode, ":", 3)
-	n, err := strconv.Atoi(f[1])
-	if err == nil {
-		err = clients[f[0]](f[2], n)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return 0
-}
-
-// run lets a client do something n times. It returns the processor time of client and server.
-func (m *mounted) run(op string, n int) time.Duration {
-	m.Helper()
-	before := processorTime()
-	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s:%d:%s", benchMode, op, n, m.dir))
-	if out, err := cmd.CombinedOutput(); err != nil {
-		m.Fatalf("%s: %v: %s", op, err, out)
-	}
-	return processorTime() - before + cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-}
-
-// processorTime is that of this process.
-func processorTime() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func perOp(b *testing.B, cpu time.Duration) {

@@ -77,18 +77,40 @@ func sorted(dir string) (names []string) {
 func TestMappedElsewhere(t *testing.T) {
 	m := mount(t, forever)
 	m.write("f", string(make([]byte, 8192)))
-	fd, err := syscall.Open(m.path("f"), syscall.O_RDONLY, 0)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		m.run("watch", 5000)
+	}()
+	m.eventually("the file is mapped", func() bool { return syscall.Access(m.path("ready"), 0) == nil })
+	_, err := m.door.Write(ctx, vfs.Root, m.walk("f"), []byte{42}, 5000)
 	m.ok(err)
-	defer syscall.Close(fd)
-	p, err := syscall.Mmap(fd, 0, 8192, syscall.PROT_READ, syscall.MAP_SHARED)
-	m.ok(err)
-	defer syscall.Munmap(p)
-	if p[5000] != 0 {
-		t.Fatal("the file does not begin as zeros")
+	<-ended
+}
+
+// watchMapping is a client that maps a file and waits until a byte of it is 42.
+func watchMapping(dir string, at int) error {
+	fd, err := syscall.Open(dir+"/f", syscall.O_RDONLY, 0)
+	if err != nil {
+		return err
 	}
-	_, err = m.door.Write(ctx, vfs.Root, m.walk("f"), []byte{42}, 5000)
-	m.ok(err)
-	m.eventually("the mapping shows it", func() bool { return p[5000] == 42 })
+	p, err := syscall.Mmap(fd, 0, 8192, syscall.PROT_READ, syscall.MAP_SHARED)
+	if err != nil {
+		return err
+	}
+	if p[at] != 0 {
+		return errors.New("the file does not begin as zeros")
+	}
+	if err := os.WriteFile(dir+"/ready", nil, 0o644); err != nil {
+		return err
+	}
+	for range 5000 {
+		if p[at] == 42 {
+			return nil
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return errors.New("the mapping does not show it")
 }
 
 // TestFlood: more changes than can be told one by one are told all the same.

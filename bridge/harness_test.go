@@ -110,6 +110,10 @@ func (m *mounted) forbidPoll() {
 	path := m.path(".poll")
 	fd, err := syscall.Open(path, syscall.O_CREAT|syscall.O_RDWR, 0o600)
 	if errors.Is(err, syscall.EROFS) {
+		if fd, err = syscall.Open(m.path("f"), syscall.O_RDONLY, 0); err == nil {
+			_, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+			m.ok(syscall.Close(fd))
+		}
 		return
 	}
 	m.ok(err)

@@ -21,32 +21,45 @@ import (
 // TestMmap: a shared writable mapping is coherent with read and write, and outlives its descriptor.
 func TestMmap(t *testing.T) {
 	m := mount(t, bridge.Options{})
-	const size = 5*4096 + 100
-	m.write("f", strings.Repeat("a", size))
-	fd, err := syscall.Open(m.path("f"), syscall.O_RDWR, 0)
-	m.ok(err)
-	p, err := syscall.Mmap(fd, 0, size, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
-	m.ok(err)
-	_, err = syscall.Pwrite(fd, []byte("written"), 4090)
-	m.ok(err)
-	if got := string(p[4090:4097]); got != "written" {
-		t.Errorf("the mapping does not show what was written: %q", got)
-	}
-	copy(p[size-6:], "mapped")
-	got := make([]byte, 6)
-	_, err = syscall.Pread(fd, got, size-6)
-	m.ok(err)
-	if string(got) != "mapped" {
-		t.Errorf("reading does not show what was stored: %q", got)
-	}
-	m.ok(syscall.Close(fd))
-	copy(p, "after close")
-	m.ok(syscall.Munmap(p))
+	m.run("mmap", 1)
 	m.ok(m.bridge.Unmount())
 	in := m.inside("f")
-	if len(in) != size || in[:11] != "after close" || in[4090:4097] != "written" || in[size-6:] != "mapped" {
-		t.Errorf("in the file: size %d, %q, %q, %q", len(in), in[:11], in[4090:4097], in[size-6:])
+	if len(in) != mapSize || in[:11] != "after close" || in[4090:4097] != "written" || in[mapSize-6:] != "mapped" {
+		t.Errorf("in the file: size %d, %q, %q, %q", len(in), in[:11], in[4090:4097], in[mapSize-6:])
 	}
+}
+
+const mapSize = 5*4096 + 100
+
+// mapFile is a client that changes a file by mapping and by writing.
+func mapFile(dir string, _ int) error {
+	if err := os.WriteFile(dir+"/f", bytes.Repeat([]byte("a"), mapSize), 0o644); err != nil {
+		return err
+	}
+	fd, err := syscall.Open(dir+"/f", syscall.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	p, err := syscall.Mmap(fd, 0, mapSize, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
+	if err != nil {
+		return err
+	}
+	if _, err = syscall.Pwrite(fd, []byte("written"), 4090); err != nil {
+		return err
+	}
+	if got := string(p[4090:4097]); got != "written" {
+		return fmt.Errorf("the mapping does not show what was written: %q", got)
+	}
+	copy(p[mapSize-6:], "mapped")
+	got := make([]byte, 6)
+	if _, err = syscall.Pread(fd, got, mapSize-6); err != nil || string(got) != "mapped" {
+		return fmt.Errorf("reading does not show what was stored: %q, %v", got, err)
+	}
+	if err := syscall.Close(fd); err != nil {
+		return err
+	}
+	copy(p, "after close")
+	return syscall.Munmap(p)
 }
 
 // TestAppendMeets: a program of the host appends where another door has made the file longer, although the host has not

@@ -22,16 +22,6 @@ import (
 // then where.
 const shellMode = "BRIDGE_TEST_SHELL"
 
-func TestMain(m *testing.M) {
-	if mode := os.Getenv(shellMode); mode != "" {
-		os.Exit(shellMain(mode))
-	}
-	if mode := os.Getenv(benchMode); mode != "" {
-		os.Exit(clientMain(mode))
-	}
-	os.Exit(m.Run())
-}
-
 func shellMain(mode string) int {
 	err := shellRun(mode)
 	var status bridge.ExitStatus
