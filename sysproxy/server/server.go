@@ -75,11 +75,10 @@ func New(o Options) *Server {
 	return s
 }
 
-// Serve accepts clients until the listener is closed. It takes the listener over.
+// Serve accepts clients until the listener is closed, or the server retires. It takes the listener over.
 func (s *Server) Serve(l *Listener) error {
 	if !s.addListener(l) {
-		l.Close()
-		return net.ErrClosed
+		return l.Close()
 	}
 	defer s.dropListener(l)
 	for delay := time.Millisecond; ; {
