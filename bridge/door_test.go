@@ -62,6 +62,27 @@ func TestOtherDoor(t *testing.T) {
 	m.eventually("the listing is right", func() bool { return fmt.Sprint(sorted(m.path(""))) == "[d f new]" })
 }
 
+// TestListedBefore: a listing that the host has cached is read again when another door adds or removes a name that the host
+// has never looked up.
+func TestListedBefore(t *testing.T) {
+	m := mount(t, forever)
+	root := m.door.Root()
+	defer root.Unref()
+	for range 3 {
+		for range 3 { // the host caches a listing the second time
+			if got := sorted(m.dir); len(got) != 0 {
+				t.Fatalf("before: %v", got)
+			}
+		}
+		v, err := m.door.Create(ctx, vfs.Root, root, "unseen", vfs.CreateAttr{Kind: vfs.KindRegular})
+		m.ok(err)
+		v.Unref()
+		m.eventually("a new name is listed", func() bool { return fmt.Sprint(sorted(m.dir)) == "[unseen]" })
+		m.ok(m.door.Remove(ctx, vfs.Root, root, "unseen"))
+		m.eventually("a removed name is not", func() bool { return len(sorted(m.dir)) == 0 })
+	}
+}
+
 func sorted(dir string) (names []string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -61,7 +61,8 @@ func (t *notes) AttrChanged(v *kern.Vnode, data bool) {
 	}
 }
 
-// EntryChanged is called by other doors.
+// EntryChanged is called by other doors. What the kernel remembers of the name goes, and its listing of the directory, which
+// would stay if it knew nothing of the name.
 func (t *notes) EntryChanged(dir *kern.Vnode, name string) {
 	id := t.b.nodes.id(dir)
 	if !t.b.nodes.told(id) {
@@ -71,6 +72,7 @@ func (t *notes) EntryChanged(dir *kern.Vnode, name string) {
 	defer t.mu.Unlock()
 	if t.roomLocked() {
 		t.entries[entry{id, name}] = struct{}{}
+		t.attrs[id] = attrNote{data: true}
 	}
 	t.nudge()
 }
