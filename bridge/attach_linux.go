@@ -35,8 +35,8 @@ func at(dir string) *attachment {
 // CanMount says whether this process can mount at all: nil, or a MountError without a directory.
 func CanMount() error {
 	if os.Geteuid() != 0 {
-		if _, err := exec.LookPath(helper); err != nil {
-			return &MountError{Reason: helper + " is not here", Hint: "install the " + helperFrom, Err: err}
+		if _, err := helperPath(); err != nil {
+			return err
 		}
 	}
 	if err := unix.Access(fuseDevice, unix.R_OK|unix.W_OK); err != nil {
@@ -52,7 +52,7 @@ func attach(ctx context.Context, dir string, o *Options) (attachment, error) {
 		if !errors.Is(err, syscall.EPERM) {
 			return a, err
 		}
-		if _, missing := exec.LookPath(helper); missing != nil {
+		if _, missing := helperPath(); missing != nil {
 			return a, err
 		}
 	}
@@ -85,10 +85,9 @@ func attachDirect(dir string, o *Options) (attachment, error) {
 
 // attachByHelper has fusermount3 mount, which passes the device back through a socket.
 func attachByHelper(ctx context.Context, dir string, o *Options) (attachment, error) {
-	path, err := exec.LookPath(helper)
+	path, err := helperPath()
 	if err != nil {
-		return attachment{}, &MountError{Dir: dir, Reason: helper + " is needed to mount as an ordinary user and is not here",
-			Hint: "install the " + helperFrom + ", or use rump shell, which needs neither", Err: err}
+		return attachment{}, err
 	}
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -110,6 +109,17 @@ func attachByHelper(ctx context.Context, dir string, o *Options) (attachment, er
 		return attachment{}, &MountError{Dir: dir, Reason: helper + " mounted, but passed no descriptor", Err: err}
 	}
 	return attachment{dir: dir, fd: fd, byHelper: true}, nil
+}
+
+// helperPath finds fusermount3, also where PATH does not lead.
+func helperPath() (string, error) {
+	for _, name := range []string{helper, "/usr/bin/" + helper, "/bin/" + helper} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", &MountError{Reason: helper + " is needed to mount as an ordinary user and is not here",
+		Hint: "install the " + helperFrom + ", or use rump shell, which does without", Err: exec.ErrNotFound}
 }
 
 // helperOptions are those of mount(8).
@@ -158,7 +168,11 @@ func (a *attachment) unmount(flags int, option string) error {
 		}
 		return nil
 	}
-	out, err := exec.Command(helper, option, "--", a.dir).CombinedOutput()
+	path, err := helperPath()
+	if err != nil {
+		return err
+	}
+	out, err := exec.Command(path, option, "--", a.dir).CombinedOutput()
 	if err == nil {
 		return nil
 	}

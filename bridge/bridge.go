@@ -221,11 +221,11 @@ func mountPoint(dir string) (string, error) {
 	case errors.Is(err, syscall.ENOTCONN):
 		return "", &MountError{Dir: dir, Reason: "a FUSE mount whose server is gone", Hint: "clear it with: " + clearCommand(dir), Err: syscall.ENOTCONN}
 	case errors.Is(err, os.ErrNotExist):
-		return "", &MountError{Dir: dir, Reason: "no such directory", Hint: "make it first: mkdir " + quote(dir), Err: syscall.ENOENT}
+		return "", &MountError{Dir: dir, Hint: "make it first: mkdir " + quote(dir), Err: syscall.ENOENT}
 	case err != nil:
-		return "", &MountError{Dir: dir, Reason: "cannot be looked at", Err: err}
+		return "", &MountError{Dir: dir, Reason: "cannot be looked at", Err: vfs.ErrnoOf(err)}
 	case !info.IsDir():
-		return "", &MountError{Dir: dir, Reason: "not a directory", Err: syscall.ENOTDIR}
+		return "", &MountError{Dir: dir, Err: syscall.ENOTDIR}
 	}
 	return filepath.EvalSymlinks(dir)
 }

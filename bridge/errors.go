@@ -12,18 +12,21 @@ import (
 // A MountError says why a mount did not come about and what can be done about it. It unwraps to what the host said.
 type MountError struct {
 	Dir    string // the mount point; empty if it is about none
-	Reason string
+	Reason string // empty if Err says it all
 	Hint   string // what to do; may be empty
 	Err    error  // may be nil
 }
 
 func (e *MountError) Error() string {
 	s := e.Reason
+	switch {
+	case s == "" && e.Err != nil:
+		s = e.Err.Error()
+	case e.Err != nil:
+		s += " (" + e.Err.Error() + ")"
+	}
 	if e.Dir != "" {
 		s = e.Dir + ": " + s
-	}
-	if e.Err != nil {
-		s += " (" + e.Err.Error() + ")"
 	}
 	if e.Hint != "" {
 		s += "; " + e.Hint

@@ -48,15 +48,15 @@ func explainHelper(dir, said string, err error) error {
 	case strings.Contains(said, "fuse device not found"):
 		return explainDevice(dir, syscall.ENOENT)
 	case strings.Contains(said, "user_allow_other"):
-		e.Reason = "other users may not be let in"
+		e.Reason, e.Err = "other users may not be let in", syscall.EPERM
 		e.Hint = "ask root to put a line user_allow_other into " + fuseConf + ", or leave the option out"
 	case strings.Contains(said, "no write access"), strings.Contains(said, "not owned by"):
-		e.Reason = "not a directory that you may mount on: you must be able to write to it"
+		e.Reason, e.Err = "only a directory that you may write to can be mounted on", syscall.EACCES
 		e.Hint = "take one of your own"
 	case strings.Contains(said, "too many FUSE filesystems"):
 		e.Hint = "ask root to raise mount_max in " + fuseConf
 	case strings.Contains(said, "Operation not permitted"):
-		e.Reason = helper + " may not mount"
+		e.Reason, e.Err = helper+" may not mount", syscall.EPERM
 		e.Hint = "it must be set-user-ID root, which a container or nosuid can prevent; rump shell needs neither"
 	}
 	if e.Reason == "" {
