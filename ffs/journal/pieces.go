@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"syscall"
@@ -90,13 +91,22 @@ func (p *pieces) sorted() []piece {
 	for _, list := range p.chunks {
 		all = append(all, list...)
 	}
-	slices.SortFunc(all, func(a, b piece) int {
-		if a.lo < b.lo {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(all, byPlace)
 	return all
+}
+
+func byPlace(a, b piece) int { return cmp.Compare(a.lo, b.lo) }
+
+// drop takes out what is left of x where nothing newer took its place.
+func (p *pieces) drop(x piece) {
+	c := x.lo >> chunkShift
+	list := p.chunks[c]
+	p.n -= len(list)
+	list = slices.DeleteFunc(list, func(y piece) bool { return y.lo >= x.lo && y.hi <= x.hi && y.at-y.lo == x.at-x.lo })
+	p.n += len(list)
+	if p.chunks[c] = list; len(list) == 0 {
+		delete(p.chunks, c)
+	}
 }
 
 // overlapping calls fn for the parts of pieces that lie between lo and hi, in no order, until fn fails.
