@@ -40,14 +40,14 @@ func add(group *atomic.Int32, total *atomic.Int64, change int32) {
 	}
 }
 
-// eachSummary calls f for every group with the place of its entry in the summary area, under the lock of a buffer.
-func (a *Allocator) eachSummary(f func(b *bcache.Buf, cg int, entry []byte)) error {
+// eachSummary calls f for every group with where its entry in the summary area begins in a buffer, under that one's lock.
+func (a *Allocator) eachSummary(f func(b *bcache.Buf, cg, at int)) error {
 	size := int64(a.s.Ncg) * ondisk.SummarySize
 	return a.pieces(a.s.FragOffset(a.s.CSAddr), size, func(b *bcache.Buf, at int64) {
 		p := b.Bytes()
 		p = p[:min(int64(len(p)), size-at)]
 		for i := 0; i < len(p); i += ondisk.SummarySize {
-			f(b, (int(at)+i)/ondisk.SummarySize, p[i:])
+			f(b, (int(at)+i)/ondisk.SummarySize, i)
 		}
 	})
 }
@@ -55,8 +55,8 @@ func (a *Allocator) eachSummary(f func(b *bcache.Buf, cg int, entry []byte)) err
 // readSummary fills in the counts of all groups. One that cannot be is taken from the group itself, or is nothing.
 func (a *Allocator) readSummary() error {
 	var doubtful []int
-	err := a.eachSummary(func(_ *bcache.Buf, cg int, entry []byte) {
-		if sum := ondisk.DecodeSummary(a.s.Order, entry); a.plausible(cg, sum) {
+	err := a.eachSummary(func(b *bcache.Buf, cg, at int) {
+		if sum := ondisk.DecodeSummary(a.s.Order, b.Bytes()[at:]); a.plausible(cg, sum) {
 			a.count(cg, sum)
 		} else {
 			doubtful = append(doubtful, cg)
@@ -85,10 +85,13 @@ func (a *Allocator) plausible(cg int, sum ondisk.Summary) bool {
 	return in(sum.Dirs, a.s.Ipg) && in(sum.FreeInodes, a.s.Ipg) && in(sum.FreeBlocks, frags>>a.s.FragShift) && in(sum.FreeFrags, frags)
 }
 
-// writeSummary puts the summary area into the cache.
+// writeSummary puts what has changed of the summary area into the cache.
 func (a *Allocator) writeSummary() error {
-	return a.eachSummary(func(b *bcache.Buf, cg int, entry []byte) {
-		a.groups[cg].sum.load().Encode(a.s.Order, entry)
-		b.Dirty(0, 0, len(b.Bytes()))
+	return a.eachSummary(func(b *bcache.Buf, cg, at int) {
+		entry := b.Bytes()[at : at+ondisk.SummarySize]
+		if now := a.groups[cg].sum.load(); now != ondisk.DecodeSummary(a.s.Order, entry) {
+			now.Encode(a.s.Order, entry)
+			b.Dirty(0, at, at+ondisk.SummarySize)
+		}
 	})
 }

@@ -20,20 +20,59 @@ func (a *Allocator) Free(at ondisk.Frag, n int) error {
 		a.suspect.Store(true)
 		return &ondisk.CorruptError{What: "freed fragments make no block, from", Value: int64(at), Where: s.FragOffset(at)}
 	}
-	first, last := s.FragToCg(at), s.FragToCg(at+count-1)
-	if first == last {
+	if first, last := s.FragToCg(at), s.FragToCg(at+count-1); first == last {
 		return a.freeIn(first, at, n, true)
 	}
 	// The run goes on in the next group, whose first blocks hold data.
 	for _, change := range []bool{false, true} {
-		for cg := first; cg <= last; cg++ {
-			from, to := max(at, s.CgBase(cg)), min(at+count, s.CgBase(cg+1))
-			if err := a.freeIn(cg, from, int(to-from), change); err != nil {
-				return err
-			}
+		if err := a.eachGroup(at, n, func(cg int, at ondisk.Frag, n int) error { return a.freeIn(cg, at, n, change) }); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// eachGroup calls fn for the part of n fragments at at that lies in each group.
+func (a *Allocator) eachGroup(at ondisk.Frag, n int, fn func(cg int, at ondisk.Frag, n int) error) error {
+	s, end := a.s, at+ondisk.Frag(n)
+	for cg := s.FragToCg(at); at < end; cg++ {
+		to := min(end, s.CgBase(cg+1))
+		if err := fn(cg, at, int(to-at)); err != nil {
+			return err
+		}
+		at = to
+	}
+	return nil
+}
+
+// Retake undoes a Free: nobody was given any of the n fragments at at since.
+func (a *Allocator) Retake(at ondisk.Frag, n int) error {
+	return a.eachGroup(at, n, func(cg int, at ondisk.Frag, n int) error {
+		g, err := a.open(cg)
+		if err != nil {
+			return err
+		}
+		f, frag := a.s.FragInCg(at), int(a.s.Frag)
+		var change ondisk.Summary
+		for n > 0 {
+			step, ok := min(n, frag), false
+			var c ondisk.Summary
+			if step == frag && f%frag == 0 {
+				c, ok = g.TakeBlock(f / frag)
+			} else {
+				c, ok = g.TakeFrags(f, step)
+				g.note(f)
+			}
+			if !ok {
+				err = g.refuse("taken again, but not free: fragment", f)
+				break
+			}
+			change = change.Plus(c)
+			f, n = f+step, n-step
+		}
+		g.commit(change)
+		return err
+	})
 }
 
 // freeIn frees n fragments that lie in group cg, or only looks whether that is possible.

@@ -363,3 +363,52 @@ func worker(v *volume, w int, mu *sync.Mutex, used map[ondisk.Frag]bool, inodes 
 		}
 	}
 }
+
+// Retake undoes Free, also across groups, and nothing is handed out twice afterwards. What is not free is refused.
+func TestRetake(t *testing.T) {
+	for _, geo := range geometries {
+		t.Run(geo.name, func(t *testing.T) {
+			v := mountNew(t, geo.name)
+			type run struct {
+				at ondisk.Frag
+				n  int
+			}
+			var runs []run
+			for i := range 6 {
+				at, got, err := v.Run(i%int(v.s.Ncg), 0, 1+3*i, true)
+				if err != nil {
+					t.Fatal(err)
+				}
+				runs = append(runs, run{at, got << v.s.FragShift})
+			}
+			for n := 1; n < int(v.s.Frag); n++ {
+				at, err := v.Frags(0, 0, n, true)
+				if err != nil {
+					t.Fatal(err)
+				}
+				runs = append(runs, run{at, n})
+			}
+			used := v.Totals()
+			for range 2 {
+				for _, r := range runs {
+					if err := v.Free(r.at, r.n); err != nil {
+						t.Fatal(err)
+					}
+				}
+				v.check()
+				for _, r := range runs {
+					if err := v.Retake(r.at, r.n); err != nil {
+						t.Fatal(err)
+					}
+				}
+				v.check()
+				if got := v.Totals(); got != used {
+					t.Errorf("totals %+v, want %+v", got, used)
+				}
+			}
+			if err := v.Retake(runs[0].at, runs[0].n); err == nil {
+				t.Error("taken again while it was in use")
+			}
+		})
+	}
+}
