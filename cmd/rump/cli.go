@@ -33,6 +33,7 @@ type cli struct {
 	Halt   haltCmd   `cmd:"" help:"End a server."`
 	Sysctl sysctlCmd `cmd:"" help:"Show and change settings of a server."`
 	Fsu    fsuCmd    `cmd:"" passthrough:"" help:"List, copy, change files in an image without mounting it: fsu ls, fsu get, fsu put, ..."`
+	Remote remoteCmd `cmd:"" passthrough:"" help:"List, copy, change files in a server: remote ls, remote cat, remote put, ..."`
 	Links  linksCmd  `cmd:"" help:"Make links of the historic names to this program."`
 	Man    manCmd    `cmd:"" help:"Print a manual page."`
 

@@ -57,6 +57,9 @@ var fileTools = []toolEntry{
 	{"chgrp", "Change groups.", false, func() fileTool { return &tool.Chgrp{} }},
 	{"chmod", "Change modes.", false, func() fileTool { return &tool.Chmod{} }},
 	{"chflags", "Change file flags.", false, func() fileTool { return &tool.Chflags{} }},
+	{"dd", "Copy bytes and count them.", false, func() fileTool { return &tool.Dd{} }},
+	{"tar", "Pack and unpack archives.", false, func() fileTool { return &tool.Tar{} }},
+	{"pax", "Pack and unpack archives, copy trees.", false, func() fileTool { return &tool.Pax{} }},
 }
 
 // toolNamed finds a tool.
@@ -73,6 +76,7 @@ func toolNamed(name string) *toolEntry {
 func withTools(names map[string]string) map[string]string {
 	for _, t := range fileTools {
 		names["fsu_"+t.name] = "fsu " + t.name
+		names["rump."+t.name] = "remote " + t.name
 	}
 	return names
 }
