@@ -152,7 +152,9 @@ func (p *Process) Exit() {
 	}
 	p.sys.mu.Lock()
 	defer p.sys.mu.Unlock()
-	delete(p.sys.procs, p.pid)
+	if p.sys.procs[p.pid] == p {
+		delete(p.sys.procs, p.pid)
+	}
 }
 
 // Exec makes the process another program: descriptors that are to be closed then are, and it has a new name. No call is
