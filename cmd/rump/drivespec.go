@@ -61,15 +61,13 @@ func (d *driveSpec) word(name, value string, has bool) (err error) {
 	window := d.given["size"] || d.given["offset"]
 	d.given[name] = true
 	switch {
-	case !has:
-		return fmt.Errorf("invalid dtoken %q", name)
-	case name == "key":
+	case name == "key" && has:
 		d.key = value
-	case name == "hostpath":
+	case name == "hostpath" && has:
 		d.hostPath = value
-	case name == "size" || name == "offset":
+	case (name == "size" || name == "offset") && has:
 		return d.number(name, value)
-	case name == "disklabel":
+	case name == "disklabel" && has:
 		if window {
 			return errors.New("disklabel needs to be used alone")
 		}
@@ -77,7 +75,7 @@ func (d *driveSpec) word(name, value string, has bool) (err error) {
 			return fmt.Errorf("invalid label part %q: one letter is wanted", value)
 		}
 		d.label = value[0]
-	case name == "type":
+	case name == "type" && has:
 		var ok bool
 		if d.kind, ok = driveKinds[value]; !ok {
 			return fmt.Errorf("invalid type %s: blk, chr and reg are known", value)
