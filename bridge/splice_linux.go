@@ -25,7 +25,7 @@ var errSplit = errors.New("not one piece")
 // A pipe has room for a reply.
 type pipe struct {
 	r, w int
-	room int // bytes of data that fit behind a header, which takes a page of its own
+	room int // bytes of the pages of data that fit behind a header, which takes a page of its own
 }
 
 func newPipe() (*pipe, error) {
@@ -68,11 +68,8 @@ func (c *call) splice(v *kern.Vnode, in *fuse.ReadIn) error {
 			return errSplit
 		}
 	}
-	if want > int64(c.pipe.room) {
-		return errSplit
-	}
 	err = c.b.door.MapShared(c, v, off, want, func(e vfs.Extent) error {
-		if e.Hole || e.Length < want {
+		if e.Hole || e.Length < want || pagesOf(base+e.Dev, want) > int64(c.pipe.room) {
 			return errSplit
 		}
 		return c.sendFile(int(fd), base+e.Dev, int(want))
@@ -82,6 +79,12 @@ func (c *call) splice(v *kern.Vnode, in *fuse.ReadIn) error {
 	}
 	_, _ = c.b.door.Read(c, v, c.out[outHeaderSize:][:1], off) // the access time
 	return errNoReply
+}
+
+// pagesOf is the size of the pages that n bytes from off on lie in: a pipe holds pages, however little of each is used.
+func pagesOf(off, n int64) int64 {
+	const mask = pageSize - 1
+	return (off&mask + n + mask) &^ mask
 }
 
 // sendFile writes a reply of n bytes of a file.
@@ -105,13 +108,13 @@ func (c *call) sendFile(fd int, off int64, n int) error {
 	return err
 }
 
-// fillPipe puts the header and n bytes of a file into the pipe.
+// fillPipe puts the header and n bytes of a file into the pipe. It never waits for room, since nobody would make any: EAGAIN.
 func (c *call) fillPipe(fd int, off int64, n int) error {
 	if _, err := unix.Write(c.pipe.w, c.out[:outHeaderSize]); err != nil {
 		return err
 	}
 	for n > 0 {
-		k, err := unix.Splice(fd, &off, c.pipe.w, nil, n, unix.SPLICE_F_MOVE)
+		k, err := unix.Splice(fd, &off, c.pipe.w, nil, n, unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK)
 		if err == syscall.EINTR {
 			continue
 		}
