@@ -127,11 +127,14 @@ func newBridge(k *kern.Kernel, o Options) *Bridge {
 	return b
 }
 
-// refusesXattrs reports whether the file system that is shown has no extended attributes. The whole name space may get
-// mounts that have them.
+// refusesXattrs reports whether the host need not ask for extended attributes: the file system that is shown has none, and
+// there is no other. One that is mounted later shows none either.
 func (b *Bridge) refusesXattrs() bool {
-	if b.options.Root == nil || b.options.NoXattr {
-		return b.options.NoXattr
+	if b.options.NoXattr {
+		return true
+	}
+	if len(b.kernel.Mounts()) > 1 {
+		return false
 	}
 	_, err := b.door.ListXattr(context.Background(), vfs.Root, b.nodes.root, vfs.XattrUser)
 	return errors.Is(err, syscall.EOPNOTSUPP)

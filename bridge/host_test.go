@@ -303,6 +303,19 @@ func TestXattrNames(t *testing.T) {
 	m.refused(unix.Removexattr(m.path("f"), "user.one"), syscall.ENODATA, "remove what is not there")
 }
 
+// TestNoXattr: then there are none, and files can be written all the same.
+func TestNoXattr(t *testing.T) {
+	m := mount(t, bridge.Options{NoXattr: true})
+	m.write("f", "x")
+	m.refused(unix.Setxattr(m.path("f"), "user.x", []byte("1"), 0), syscall.EOPNOTSUPP, "set an attribute")
+	_, err := unix.Getxattr(m.path("f"), "user.x", nil)
+	m.refused(err, syscall.EOPNOTSUPP, "get an attribute")
+	if n, err := unix.Listxattr(m.path("f"), nil); n > 0 {
+		t.Errorf("list: got %d bytes, %v", n, err)
+	}
+	m.holds("f", "x")
+}
+
 // TestUnlinkedSpace: a removed file keeps its space while it is open, and gives it back at once when it is closed.
 func TestUnlinkedSpace(t *testing.T) {
 	m := mountKernel(t, boot(t, rootfs.Options{MaxBytes: 8 << 20}), bridge.Options{})

@@ -175,6 +175,12 @@ func TestSplice(t *testing.T) {
 			t.Fatalf("%d bytes from %d: got %d, or others", len(p), off, n)
 		}
 	}
+	for size := 1<<20 - 3*4096; size <= 1<<20; size += 512 { // around what a pipe holds
+		p := make([]byte, size)
+		if _, err := syscall.Pread(fd, p, 512); err != nil || !bytes.Equal(p, want[512:][:size]) {
+			t.Fatalf("%d bytes: %v, or others", size, err)
+		}
+	}
 	// A file of the host that is cut off under us is an error, not a hang.
 	m.ok(host.Truncate(2 << 20))
 	if _, err := syscall.Pread(fd, make([]byte, 1<<20), 2<<20); err == nil {
