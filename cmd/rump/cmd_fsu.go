@@ -53,6 +53,9 @@ Examples:
 	return sb.String()
 }
 
+// fsuUsage is what stands between the name of a tool and its own options.
+const fsuUsage = "[-fv] [-o options] [-t type] image"
+
 // fsuFront is what comes before the options of the tool.
 type fsuFront struct {
 	image, typ string
@@ -77,7 +80,7 @@ func (f *fsuCmd) Run(ctx context.Context, e *env, k *kong.Context) error {
 	if e.prog == "rump fsu" {
 		e.prog += " " + t.name
 	}
-	line := &toolLine{name: e.prog, front: "[-fv] [-o options] [-t type] image", about: t.help}
+	line := &toolLine{name: e.prog, front: fsuUsage, about: t.help}
 	var front fsuFront
 	rest, err := front.parse(e, f.Words[1:])
 	if err != nil {

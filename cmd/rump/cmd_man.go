@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -30,8 +31,11 @@ func (m *manCmd) Run(_ context.Context, e *env, k *kong.Kong) error {
 	words := m.Command
 	if len(words) == 1 {
 		if sub, ok := applets[words[0]]; ok {
-			words = strings.Fields(sub)
+			words = slices.DeleteFunc(strings.Fields(sub), func(w string) bool { return w[0] == '-' })
 		}
+	}
+	if len(words) == 2 && (words[0] == "fsu" || words[0] == "remote") {
+		return m.tool(e, words[0], words[1])
 	}
 	for _, w := range words {
 		next := childNamed(node, w)
@@ -45,7 +49,41 @@ func (m *manCmd) Run(_ context.Context, e *env, k *kong.Kong) error {
 		page.Name = "rump-" + strings.Join(words, "-")
 	}
 	man := mangokong.NewManPage(1, &kong.Application{Node: &page})
-	_, err := fmt.Fprint(e.Stdout, man.Build(roff.NewDocument()))
+	_, err := fmt.Fprint(e.Stdout, man.Build(document{roff.NewDocument()}))
+	return err
+}
+
+// A document is a page in the making. What it is made with takes text for a format.
+type document struct{ *roff.Document }
+
+// Text adds text.
+func (d document) Text(s string) { d.Document.Text(percents(s)) }
+
+// TextBold adds bold text.
+func (d document) TextBold(s string) { d.Document.TextBold(percents(s)) }
+
+// TextItalic adds slanted text.
+func (d document) TextItalic(s string) { d.Document.TextItalic(percents(s)) }
+
+func percents(s string) string { return strings.ReplaceAll(s, "%", "%%") }
+
+// tool prints the page of a file tool.
+func (m *manCmd) tool(e *env, where, name string) error {
+	t := toolNamed(name)
+	if t == nil {
+		return fmt.Errorf("no command %q", strings.Join(m.Command, " "))
+	}
+	line := &toolLine{name: map[string]string{"fsu": "fsu_", "remote": "rump."}[where] + name, about: t.help}
+	if where == "fsu" {
+		line.front = fsuUsage
+	}
+	node, err := line.page(e, t)
+	if err != nil {
+		return err
+	}
+	node.Name = line.name
+	man := mangokong.NewManPage(1, &kong.Application{Node: node})
+	_, err = fmt.Fprint(e.Stdout, man.Build(document{roff.NewDocument()}))
 	return err
 }
 

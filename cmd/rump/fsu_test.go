@@ -351,3 +351,19 @@ func TestFsuPutGet(t *testing.T) {
 		})
 	}
 }
+
+// TestManPages makes the page of every command and tool: no text is taken for anything else.
+func TestManPages(t *testing.T) {
+	for name := range applets {
+		page, errs, code := runTool(t, "rump", "man", name)
+		if code != 0 || errs != "" || !strings.HasPrefix(page, ".TH ") || strings.Contains(page, "%!") {
+			t.Errorf("%s: status %d, %s, page %.300q", name, code, errs, page)
+		}
+	}
+	if page, _, _ := runTool(t, "rump", "man", "fsu_ls"); !strings.Contains(page, ".TH FSU_LS 1 ") || !strings.Contains(page, "%DISKLABEL:a%") {
+		t.Errorf("fsu_ls: %.600q", page)
+	}
+	if _, errs, code := runTool(t, "rump", "man", "fsu", "nope"); code != 1 || !strings.Contains(errs, "no command") {
+		t.Errorf("nope: status %d, %q", code, errs)
+	}
+}

@@ -88,8 +88,8 @@ type toolLine struct {
 	about string
 }
 
-// parse fills t with the options and arguments.
-func (l *toolLine) parse(e *env, t fileTool, args []string) error {
+// parser builds the command line of t.
+func (l *toolLine) parser(e *env, t fileTool) (*kong.Kong, error) {
 	k, err := kong.New(t,
 		kong.Name(strings.TrimSpace(l.name+" "+l.front)),
 		kong.Description(l.about),
@@ -102,10 +102,18 @@ func (l *toolLine) parse(e *env, t fileTool, args []string) error {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100}),
 		kong.Exit(func(code int) { panic(stopped(code)) }),
 	)
+	if err == nil {
+		k.Model.Detail = t.Help()
+	}
+	return k, err
+}
+
+// parse fills t with the options and arguments.
+func (l *toolLine) parse(e *env, t fileTool, args []string) error {
+	k, err := l.parser(e, t)
 	if err != nil {
 		return err
 	}
-	k.Model.Detail = t.Help()
 	if f, ok := t.(interface{ FixArgs([]string) []string }); ok {
 		args = f.FixArgs(args)
 	}
@@ -120,6 +128,15 @@ func (l *toolLine) usage(e *env, err error) error {
 	e.warn("%v", err)
 	fmt.Fprintf(e.Stderr, "Try '%s --help'.\n", l.name)
 	return exit(1, nil)
+}
+
+// page is what a manual page of a tool is made from: its name there and its command line.
+func (l *toolLine) page(e *env, t *toolEntry) (*kong.Node, error) {
+	k, err := l.parser(e, t.create())
+	if err != nil {
+		return nil, err
+	}
+	return k.Model.Node, nil
 }
 
 // run runs a tool and turns what it returns into an exit status.

@@ -25,6 +25,8 @@ type copier struct {
 	special  bool // devices, fifos and symbolic links are made anew, not read
 	force    bool // what cannot be opened is removed first
 	hard     bool // make hard links instead of copies
+	trusting bool // symbolic links in the destination are the user's: never planted by what is copied
+	through  bool // write through a symbolic link that is the destination itself, not in its place
 	skip     func(*Stat) bool
 	allow    func(to string) bool // may a file that exists be written over
 	report   func(from, to string)
@@ -142,7 +144,7 @@ func (c *copier) enterDir(ctx context.Context, n *node, to string) error {
 	case err == nil:
 		c.made[n] = true
 	case errors.Is(err, syscall.EEXIST):
-		st, serr := c.dst.Stat(ctx, to, n.depth == 0)
+		st, serr := c.dst.Stat(ctx, to, c.through && n.depth == 0)
 		if serr != nil || !st.IsDir() {
 			c.env.Warn(to, syscall.ENOTDIR)
 			return errPrune
@@ -169,7 +171,8 @@ func (c *copier) leave(ctx context.Context, n *node, to string) error {
 
 // node copies what is no directory.
 func (c *copier) node(ctx context.Context, n *node, to string) error {
-	old, err := c.dst.Stat(ctx, to, n.depth == 0)
+	follow := c.through && n.depth == 0
+	old, err := c.dst.Stat(ctx, to, follow)
 	exists := err == nil
 	if exists && c.src == c.dst && old.file() == n.st.file() {
 		c.env.Warnf("%s and %s are identical (not copied).", n.path, to)
@@ -199,7 +202,6 @@ func (c *copier) node(ctx context.Context, n *node, to string) error {
 	if c.special && n.st.Kind != vfs.KindRegular {
 		return c.make(ctx, n, to)
 	}
-	follow := n.depth == 0 || !c.recurse
 	if exists && !follow && old.Kind != vfs.KindRegular {
 		if err := c.dst.Remove(ctx, to); err != nil {
 			return onTarget(err)

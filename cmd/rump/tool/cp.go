@@ -40,7 +40,7 @@ func (c *Cp) Run(ctx context.Context, e *Env) error {
 		otherwise = FollowNone
 	}
 	k := &copier{
-		env: e, src: e.FS, dst: e.FS, follow: c.Links.follow(otherwise), recurse: recurse, special: recurse,
+		env: e, src: e.FS, dst: e.FS, trusting: true, follow: c.Links.follow(otherwise), recurse: recurse, special: recurse,
 		preserve: c.Preserve || c.Archive, links: c.Archive, force: c.Force, hard: c.HardLink,
 	}
 	if c.Archive {
@@ -73,6 +73,7 @@ func copyAll(ctx context.Context, k *copier, paths []string) error {
 				target = join(to, name)
 			}
 		}
+		k.through = k.trusting || target == to
 		if err := k.copy(ctx, p, target); err != nil {
 			return err
 		}

@@ -160,8 +160,9 @@ func (c *dd) conversions(list string) error {
 
 // open opens both ends and goes to where they begin.
 func (c *dd) open(ctx context.Context) error {
-	c.read = c.env.Stdin.Read
-	if c.in != "" {
+	if c.in == "" {
+		c.read = c.env.Stdin.Read
+	} else {
 		f, err := c.env.FS.Open(ctx, c.in, Read, 0)
 		if err != nil {
 			return fmt.Errorf("%s: %s", c.in, Reason(err))

@@ -16,9 +16,10 @@ type transfer struct {
 
 // run copies; out: from the name space to the host.
 func (t *transfer) run(ctx context.Context, e *Env, out bool, adjust func(*Stat)) error {
-	k := &copier{env: e, src: e.Host, dst: e.FS, recurse: t.Recurse, preserve: true, links: true, special: true, skip: e.Skip, adjust: adjust}
+	k := &copier{env: e, src: e.Host, dst: e.FS, recurse: t.Recurse, trusting: true, preserve: true, links: true, special: true, skip: e.Skip, adjust: adjust}
 	if out {
 		k.src, k.dst, k.skip = e.FS, e.Host, nil
+		k.trusting = false // an image may have been made to plant one
 	}
 	if t.Follow {
 		k.follow = FollowAll
