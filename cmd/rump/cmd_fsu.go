@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -190,11 +189,15 @@ func (f *fsuFront) run(ctx context.Context, e *env, line *toolLine, t fileTool, 
 		return line.usage(e, err)
 	}
 	o.readOnly = o.readOnly || reads
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
-	if !reads {
-		signal.Ignore(syscall.SIGPIPE) // or the image is left as it is then
-		defer signal.Reset(syscall.SIGPIPE)
+	stdin, stdout := e.Stdin, e.Stdout
+	if !reads { // it must come to its end, or the image is left in the middle of things
+		_, runs := t.(*tool.Exec)
+		var stop func()
+		ctx, stop = untilSignal(ctx, !runs)
+		defer stop()
+		if !runs {
+			stdin, stdout = &interruptible{ctx: ctx, r: stdin}, &interruptible{ctx: ctx, w: stdout}
+		}
 	}
 	volume, image, err := mountImage(ctx, e, f.image, o, ffs.Options{From: f.image})
 	if err != nil {
@@ -211,7 +214,7 @@ func (f *fsuFront) run(ctx context.Context, e *env, line *toolLine, t fileTool, 
 		e.warn("%s: %s, mounted %s", f.image, volumeFormat(volume), map[bool]string{true: "read-only", false: "read-write"}[volume.ReadOnly()])
 	}
 	fs := doorfs.New(k, "fsu")
-	err = line.run(ctx, e, t, &tool.Env{FS: fs, Users: &imageUsers{fs: fs}, Skip: image.isFile})
+	err = line.run(ctx, e, t, &tool.Env{FS: fs, Users: &imageUsers{fs: fs}, Skip: image.isFile, Stdin: stdin, Stdout: stdout})
 	fs.Close()
 	if herr := k.Halt(context.WithoutCancel(ctx)); herr != nil {
 		if err != nil {

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/alecthomas/kong"
 
@@ -63,8 +61,6 @@ func (r *remoteCmd) Run(ctx context.Context, e *env, k *kong.Context) error {
 		return err
 	}
 	defer c.Close()
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
 	fs := remotefs.New(c)
-	return line.run(ctx, e, ft, &tool.Env{FS: fs, Users: &imageUsers{fs: fs}})
+	return line.run(ctx, e, ft, &tool.Env{FS: fs, Users: &imageUsers{fs: fs}, Stdin: e.Stdin, Stdout: e.Stdout})
 }

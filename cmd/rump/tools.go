@@ -144,7 +144,7 @@ func (l *toolLine) run(ctx context.Context, e *env, t fileTool, te *tool.Env) er
 	var host hostfs.FS
 	defer host.Close()
 	te.Name, te.Host = e.prog, &host
-	te.Stdin, te.Stdout, te.Stderr, te.Getenv = e.Stdin, e.Stdout, e.Stderr, e.Getenv
+	te.Stderr, te.Getenv = e.Stderr, e.Getenv
 	te.Now, te.Zone = time.Now, time.Local
 	te.Columns = terminalColumns(e.Stdout)
 	te.Run = e.runProgram

@@ -168,6 +168,35 @@ func testInterrupted(t *testing.T, a *actor.Actor) {
 		}
 		a.Run("fsck_ffs", "-n", "-f", "d.img")
 	}
+	// One that waits for standard input, and a program that the terminal interrupts.
+	cmd := a.Command("sh", "-c", "echo started >&2; exec fsu_write d.img waiting")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for range 100 { // it may not have come to catch the signal yet, and then just ends
+		if _, err := in.Write(make([]byte, 1000)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd.Process.Signal(syscall.SIGINT)
+	select {
+	case err := <-ended:
+		if err == nil {
+			t.Error("fsu_write: interrupted, and has succeeded")
+		}
+	case <-time.After(20 * time.Second):
+		cmd.Process.Kill()
+		t.Error("fsu_write: still waits for standard input")
+	}
+	a.Run("fsck_ffs", "-n", "-f", "d.img")
+	a.Shell("echo one | fsu_write d.img f && fsu_exec d.img sh -c 'kill -INT $PPID; echo two >>$0' f && fsu_cat d.img f | grep -q two")
 	a.Shell("fsu_put d.img -vR tree /again | head -n 1; fsck_ffs -n d.img | grep -q 'is clean'")
 }
 

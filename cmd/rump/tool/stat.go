@@ -48,7 +48,7 @@ const (
 	formMarked  = "%Sp %l %Su %Sg %Z %Sm %N%T%SY"
 	formShell   = "st_dev=%d st_ino=%i st_mode=%#p st_nlink=%l st_uid=%u st_gid=%g st_rdev=%r st_size=%z st_atime=%a st_mtime=%m st_ctime=%c " +
 		"st_birthtime=%B st_blksize=%k st_blocks=%b st_flags=%f"
-	formVerbose = "  File: \"%N\"%n  Size: %-11z  FileType: %HT%n  Mode: (%04OLp/%.10Sp)         Uid: (%5u/%8Su)  Gid: (%5g/%8Sg)%n" +
+	formVerbose = "  File: \"%N\"%n  Size: %-11z  FileType: %HT%n  Mode: (%OMp%03OLp/%.10Sp)         Uid: (%5u/%8Su)  Gid: (%5g/%8Sg)%n" +
 		"Device: %Hd,%Ld   Inode: %i    Links: %l%nAccess: %Sa%nModify: %Sm%nChange: %Sc"
 
 	timesDefault = "%b %e %T %Y"
