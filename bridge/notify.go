@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"context"
 	"sync"
 	"syscall"
 	"time"
@@ -23,6 +24,7 @@ const (
 	noteEpoch  = 8                // FUSE_NOTIFY_INC_EPOCH
 	epochMinor = 44               // the protocol that has it
 	attrOnly   = -1               // as an offset: the data is good
+	settleWait = time.Second      // that somebody waits for the kernel to be told
 )
 
 // notes is what the kernel is still to be told. It is the Observer of the bridge's door.
@@ -34,6 +36,8 @@ type notes struct {
 	attrs   map[uint64]attrNote // guarded by mu: by node
 	entries map[entry]struct{}  // guarded by mu
 	all     bool                // guarded by mu: there were too many; drop everything
+	busy    bool                // guarded by mu: the kernel is being told
+	settled chan struct{}       // guarded by mu: closed when there is nothing left to tell; nil while nobody waits
 }
 
 // An entry is a name in a directory.
@@ -48,7 +52,10 @@ type attrNote struct {
 	tries int  // how often the kernel has been told already
 }
 
-var _ kern.Observer = (*notes)(nil)
+var (
+	_ kern.Observer = (*notes)(nil)
+	_ kern.Settler  = (*notes)(nil)
+)
 
 func newNotes(b *Bridge) *notes {
 	return &notes{b: b, wake: make(chan struct{}, 1), attrs: make(map[uint64]attrNote), entries: make(map[entry]struct{})}
@@ -75,6 +82,46 @@ func (t *notes) EntryChanged(dir *kern.Vnode, name string) {
 		t.attrs[id] = attrNote{data: true}
 	}
 	t.nudge()
+}
+
+// Settle returns once the kernel has been told everything, or a second has passed: it may be waiting for something itself.
+func (t *notes) Settle(ctx context.Context) {
+	settled := t.pending()
+	if settled == nil {
+		return
+	}
+	late := time.NewTimer(settleWait)
+	defer late.Stop()
+	select {
+	case <-settled:
+	case <-late.C:
+	case <-t.b.crew.stop:
+	case <-ctx.Done():
+	}
+}
+
+// pending returns what is closed once there is nothing left to tell; nil if there is nothing now.
+func (t *notes) pending() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.busy && !t.all && len(t.attrs)+len(t.entries) == 0 {
+		return nil
+	}
+	if t.settled == nil {
+		t.settled = make(chan struct{})
+	}
+	return t.settled
+}
+
+// told ends a round of telling the kernel.
+func (t *notes) told() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.busy = false
+	if t.settled != nil && !t.all && len(t.attrs)+len(t.entries) == 0 {
+		close(t.settled)
+		t.settled = nil
+	}
 }
 
 // attr has a node's attributes dropped.
@@ -109,6 +156,7 @@ func (t *notes) nudge() {
 func (t *notes) take() (attrs map[uint64]attrNote, entries map[entry]struct{}, all bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.busy = true
 	attrs, entries, all = t.attrs, t.entries, t.all
 	t.attrs, t.entries, t.all = make(map[uint64]attrNote), make(map[entry]struct{}), false
 	return attrs, entries, all
@@ -132,6 +180,7 @@ func (t *notes) run(stop <-chan struct{}) {
 		for id, n := range attrs {
 			t.dropAttr(id, n)
 		}
+		t.told()
 	}
 }
 

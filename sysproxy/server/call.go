@@ -74,6 +74,7 @@ func (s *Server) call() *call {
 func (c *call) run(args int) (handedOver bool) {
 	conn, idle := c.conn, c.idle
 	err := c.perform(args)
+	c.proc.System().Door().Settle(c)
 	if c.epoch == conn.current() {
 		c.answer(err)
 	}

@@ -62,11 +62,13 @@ func serverPID(t *testing.T, a *actor.Actor) int {
 	return pid
 }
 
-// gone waits until a process has ended.
+// gone waits until a process has ended, with all its threads.
 func gone(t *testing.T, pid int) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err != nil || strings.Contains(string(b), ") Z ") {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		threads, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+		if err != nil || strings.Contains(string(b), ") Z ") && len(threads) <= 1 {
 			return
 		}
 	}
@@ -87,7 +89,7 @@ func dump(t *testing.T, a *actor.Actor) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"rump kernel halting...", "SIGABRT", "goroutine ", "sysproxy/server"} {
+	for _, want := range []string{"rump kernel halting...", "SIGABRT", "goroutine ", "main.abort"} {
 		if !strings.Contains(string(b), want) {
 			t.Errorf("the log has no %q:\n%s", want, b)
 		}
