@@ -153,7 +153,7 @@ func TestNothingWritten(t *testing.T) {
 		args []string
 		want string // part of the message
 	}{
-		{[]string{"d.img", "nowhere"}, "nowhere: no such directory"},
+		{[]string{"d.img", "nowhere"}, "nowhere: no such file or directory; make it first: mkdir "},
 		{[]string{"d.img", "d.img"}, "d.img: not a directory"},
 		{[]string{"-o", "nonsense", "d.img", "mnt"}, "-o nonsense: unknown option"},
 		{[]string{"d.img%DISKLABEL:a%", "mnt"}, "no partition a"},

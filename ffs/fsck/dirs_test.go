@@ -15,6 +15,9 @@ var treeImages = []string{"tree-ufs1-le-4096-512", "tree-ufs2-be-8192-1024", "tr
 
 // Whatever happens to a directory's entries, no file is lost, and what can be told about names is kept.
 func TestDirectoryDamage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long under the race detector, which has nothing to find in one goroutine")
+	}
 	for _, c := range []struct {
 		name   string
 		damage func(e *editor)
@@ -165,6 +168,9 @@ func TestDotsInAFullBlock(t *testing.T) {
 
 // The same where the directory has one fragment, so that it moves to a whole block meanwhile.
 func TestDotsInAFullDirectory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long under the race detector, which has nothing to find in one goroutine")
+	}
 	for _, image := range []string{"tree-ufs1-le-4096-512", "tree-ufs2-be-4096-512"} {
 		e := edit(t, image)
 		var names []string
@@ -210,6 +216,9 @@ func TestDirectoryHoles(t *testing.T) {
 
 // Many files without a name fill lost+found beyond its direct blocks.
 func TestLostFoundGrows(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long under the race detector, which has nothing to find in one goroutine")
+	}
 	for version := 1; version <= 2; version++ {
 		const files = 3500
 		dev := populated(t, mkfs.Options{Version: version, BlockSize: 4096, FragSize: 512}, 16<<20, files, files)

@@ -11,6 +11,9 @@ import (
 
 // What is wrong with an inode is told, and put right with as little loss as can be.
 func TestInodeDamage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long under the race detector, which has nothing to find in one goroutine")
+	}
 	for _, c := range []struct {
 		name   string
 		damage func(e *editor)

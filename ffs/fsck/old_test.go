@@ -113,6 +113,9 @@ func TestAppleLabel(t *testing.T) {
 
 // An empty volume of 2 TiB needs little memory.
 func TestHugeVolume(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long under the race detector, which has nothing to find in one goroutine")
+	}
 	dev := blockdev.NewMemory(2 << 40)
 	if _, err := mkfs.Newfs(context.Background(), dev, mkfs.Options{Version: 2}); err != nil {
 		t.Fatal(err)

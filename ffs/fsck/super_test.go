@@ -37,6 +37,9 @@ func wipe(tb testing.TB, dev blockdev.Device, off, n int64) {
 
 // Without a primary superblock a check ends, and a repair goes by a copy and puts the primary back.
 func TestLostSuperblock(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long under the race detector, which has nothing to find in one goroutine")
+	}
 	for _, name := range someImages {
 		for _, far := range []bool{false, true} {
 			dev := golden.Load(t, name)
