@@ -18,6 +18,10 @@ func (f *file) Allocate(ctx context.Context, cred *vfs.Cred, off, length int64, 
 	if length <= 0 {
 		return syscall.EINVAL
 	}
+	if err := f.fs.startOp(); err != nil {
+		return err
+	}
+	defer f.fs.endOp()
 	if err := f.writable(off, length); err != nil {
 		return err
 	}
@@ -62,9 +66,17 @@ func (in *inode) allocate(cred *vfs.Cred, off, end int64) error {
 			return err
 		}
 		if r.at == 0 {
-			if r.n, err = in.fillZeros(cred, lbn, r.n); err != nil {
+			n, err := in.fillZeros(cred, lbn, r.n)
+			if err == syscall.ENOSPC && in.reclaim() {
+				n, err = in.fillZeros(cred, lbn, r.n)
+			}
+			if err == nil {
+				err = in.breathe()
+			}
+			if err != nil {
 				return err
 			}
+			r.n = n
 		}
 		lbn += r.n
 	}
@@ -102,6 +114,10 @@ func (f *file) Punch(ctx context.Context, off, length int64) error {
 	if length <= 0 {
 		return syscall.EINVAL
 	}
+	if err := f.fs.startOp(); err != nil {
+		return err
+	}
+	defer f.fs.endOp()
 	if err := f.writable(off, 0); err != nil {
 		return err
 	}
@@ -200,16 +216,31 @@ func (f *file) cutLeaves(first, last ondisk.Block, fr *freer) error {
 			lbn += gap
 			continue
 		}
-		n := min(last-lbn, ondisk.Block(int(s.Nindir)-p.Index[p.Level]))
-		lost, err := f.cutPointers(leaf, p.Index[p.Level], int(n))
-		if err != nil {
+		n := min(last-lbn, ondisk.Block(int(s.Nindir)-p.Index[p.Level]), ondisk.Block(f.fs.cutMost()))
+		if err := f.cutLeaf(leaf, p.Index[p.Level], int(n), fr); err != nil {
 			return err
-		}
-		for _, ptr := range lost {
-			fr.add(ptr, int(s.Frag))
 		}
 		lbn += n
 	}
+	return nil
+}
+
+// cutLeaf frees the n blocks that pointers of the indirect block at leaf lead to, in one transaction.
+func (f *file) cutLeaf(leaf ondisk.Frag, i, n int, fr *freer) error {
+	fr.flush()
+	room, err := f.widen(n)
+	if err != nil {
+		return err
+	}
+	defer f.fs.tx.narrow(room)
+	lost, err := f.cutPointers(leaf, i, n)
+	if err != nil {
+		return err
+	}
+	for _, ptr := range lost {
+		fr.add(ptr, int(f.fs.s.Frag))
+	}
+	fr.flush()
 	return nil
 }
 

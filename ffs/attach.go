@@ -186,9 +186,18 @@ func (fs *FS) forget(f ondisk.Frag, n int) {
 	fs.cache.Forget(fs.s.FragOffset(f), int64(n)<<fs.s.FShift)
 }
 
+// free frees n fragments: at once, or with the running transaction of the journal.
+func (fs *FS) free(f ondisk.Frag, n int) error {
+	if fs.tx == nil {
+		return fs.alloc.Free(f, n)
+	}
+	fs.tx.free(f, n)
+	return nil
+}
+
 // release frees n fragments that nothing on the disk leads to. That it fails costs space; the log says so.
 func (fs *FS) release(f ondisk.Frag, n int) {
-	if err := fs.alloc.Free(f, n); err != nil {
+	if err := fs.free(f, n); err != nil {
 		fs.alloc.Suspect()
 		fs.log.Error("fragments not freed; run fsck", "blk", int64(f), "err", err)
 	}

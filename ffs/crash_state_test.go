@@ -137,6 +137,7 @@ type step struct {
 	after      paths // the same
 	either     []string
 	final      paths
+	effect     effect
 }
 
 // found is a node of a volume after a crash.

@@ -24,7 +24,7 @@ type effect struct {
 // do runs an operation and notes it as a step. An operation without space has no effect but for doubt.
 func (c *crash) do(what string, f func() error, e effect) {
 	c.t.Helper()
-	s := step{what: what, start: c.rec.Len(), before: c.now, after: c.now, either: e.either}
+	s := step{what: what, start: c.rec.Len(), before: c.now, after: c.now, either: e.either, effect: e}
 	if e.obj != nil {
 		s.before, s.after = s.before.with(e.obj), s.after.with(e.obj)
 	}

@@ -31,22 +31,23 @@ var (
 type crashFlavour struct {
 	name string
 	o    mkfs.Options
-	hash bool // with FreeBSD's check hashes
-	wide bool // the root starts with so many names that it is about to need an indirect block, or another pointer in it
+	hash bool  // with FreeBSD's check hashes
+	wide bool  // the root starts with so many names that it is about to need an indirect block, or another pointer in it
+	log  int64 // bytes behind the file system, in which a journal has room; < 0: the journal is in a file; 0: there is none
 }
 
 var crashFlavours = []crashFlavour{
-	{"ufs1le", mkfs.Options{Version: 1, BlockSize: 4096, FragSize: 512}, false, false},
-	{"ufs1be", mkfs.Options{Version: 1, Order: endian.Big, BlockSize: 8192, FragSize: 1024}, false, false},
-	{"ufs2le", mkfs.Options{Version: 2, BlockSize: 4096, FragSize: 512, Inodes: 400}, false, false},
-	{"ufs2be", mkfs.Options{Version: 2, Order: endian.Big, BlockSize: 8192, FragSize: 2048, Inodes: 400}, false, false},
-	{"ufs2ea", mkfs.Options{Version: 2, ExtAttr: true, BlockSize: 4096, FragSize: 512, Inodes: 400}, false, false},
-	{"old", mkfs.Options{Version: 1, Old: true, Order: endian.Big, BlockSize: 8192, FragSize: 1024}, false, false},
-	{"quota", mkfs.Options{Version: 2, UserQuota: true, GroupQuota: true, BlockSize: 4096, FragSize: 512, Inodes: 400}, false, false},
-	{"blocks", mkfs.Options{Version: 2, BlockSize: 4096, FragSize: 4096, Inodes: 400}, false, false},
-	{"freebsd", mkfs.Options{Version: 2, BlockSize: 8192, FragSize: 1024, Inodes: 400}, true, false},
-	{"wide1", mkfs.Options{Version: 1, Order: endian.Big, BlockSize: 4096, FragSize: 1024}, false, true},
-	{"wide2", mkfs.Options{Version: 2, BlockSize: 4096, FragSize: 512, Inodes: 400}, false, true},
+	{"ufs1le", mkfs.Options{Version: 1, BlockSize: 4096, FragSize: 512}, false, false, 0},
+	{"ufs1be", mkfs.Options{Version: 1, Order: endian.Big, BlockSize: 8192, FragSize: 1024}, false, false, 0},
+	{"ufs2le", mkfs.Options{Version: 2, BlockSize: 4096, FragSize: 512, Inodes: 400}, false, false, 0},
+	{"ufs2be", mkfs.Options{Version: 2, Order: endian.Big, BlockSize: 8192, FragSize: 2048, Inodes: 400}, false, false, 0},
+	{"ufs2ea", mkfs.Options{Version: 2, ExtAttr: true, BlockSize: 4096, FragSize: 512, Inodes: 400}, false, false, 0},
+	{"old", mkfs.Options{Version: 1, Old: true, Order: endian.Big, BlockSize: 8192, FragSize: 1024}, false, false, 0},
+	{"quota", mkfs.Options{Version: 2, UserQuota: true, GroupQuota: true, BlockSize: 4096, FragSize: 512, Inodes: 400}, false, false, 0},
+	{"blocks", mkfs.Options{Version: 2, BlockSize: 4096, FragSize: 4096, Inodes: 400}, false, false, 0},
+	{"freebsd", mkfs.Options{Version: 2, BlockSize: 8192, FragSize: 1024, Inodes: 400}, true, false, 0},
+	{"wide1", mkfs.Options{Version: 1, Order: endian.Big, BlockSize: 4096, FragSize: 1024}, false, true, 0},
+	{"wide2", mkfs.Options{Version: 2, BlockSize: 4096, FragSize: 512, Inodes: 400}, false, true, 0},
 }
 
 // TestCrash kills a mount after every single write to its disk, and in the midst of those that are longer than a sector, and looks at what is
@@ -85,9 +86,10 @@ type crash struct {
 func newCrash(t testing.TB, f crashFlavour, seed uint64) *crash {
 	t.Helper()
 	const size = 3 << 20
-	mem := blockdev.NewMemory(size)
+	mem := blockdev.NewMemory(size + max(0, f.log))
 	poison(t, mem)
 	o := f.o
+	o.Size = size
 	o.Now, o.Rand = time.Unix(1e9, 0), rand.New(rand.NewPCG(seed, 1)).Uint32
 	if _, err := mkfs.Newfs(context.Background(), mem, o); err != nil {
 		t.Fatal(err)
@@ -100,8 +102,13 @@ func newCrash(t testing.TB, f crashFlavour, seed uint64) *crash {
 	if f.wide {
 		c.widen(mem, 12+int64(seed)%2)
 	}
+	if f.log != 0 {
+		c.mount(mem, ffs.Options{Journal: true}) // makes it
+		c.ok(c.fs.Unmount(context.Background()), "unmount")
+	}
 	c.blank, c.rec = mem.Snapshot(), blockdev.NewRecorder(mem)
 	mo := ffs.Options{Rand: rand.New(rand.NewPCG(seed, 3)).Uint32, Now: func() time.Time { return time.Unix(1e9+int64(c.rec.Len()), 0) }}
+	mo.Journal, mo.CommitInterval = f.log != 0, -1
 	if seed%2 == 0 {
 		mo.Budget = 16 * c.bsize // buffers are evicted all the time
 	}
@@ -202,12 +209,7 @@ func (c *crash) run(steps int) {
 	for range steps {
 		c.step()
 	}
-	c.do("unmount", func() error {
-		for _, n := range c.live {
-			c.ok(n.Reclaim(context.Background()), "reclaim")
-		}
-		return c.fs.Unmount(context.Background())
-	}, effect{sync: true})
+	c.unmount()
 	disk := c.blank.Snapshot()
 	k, writes := 0, 0
 	for n, e := range c.rec.Events() {
@@ -226,6 +228,17 @@ func (c *crash) run(steps int) {
 		}
 	}
 	c.t.Logf("%d steps, %d writes", len(c.steps), writes)
+}
+
+// unmount ends the workload.
+func (c *crash) unmount() {
+	c.t.Helper()
+	c.do("unmount", func() error {
+		for _, n := range c.live {
+			c.ok(n.Reclaim(context.Background()), "reclaim")
+		}
+		return c.fs.Unmount(context.Background())
+	}, effect{sync: true})
 }
 
 // torn is the disk with the first sectors of a write.

@@ -14,6 +14,10 @@ func (d *dir) Create(ctx context.Context, cred *vfs.Cred, name string, a vfs.Cre
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if err := d.fs.startOp(); err != nil {
+		return nil, err
+	}
+	defer d.fs.endOp()
 	di, err := d.checkCreate(&a)
 	if err != nil {
 		return nil, err
@@ -41,9 +45,6 @@ func (d *dir) Create(ctx context.Context, cred *vfs.Cred, name string, a vfs.Cre
 // checkCreate is the inode that a asks for, without a number.
 func (d *dir) checkCreate(a *vfs.CreateAttr) (*ondisk.Inode, error) {
 	fs := d.fs
-	if err := fs.begin(); err != nil {
-		return nil, err
-	}
 	now := fs.now()
 	di := &ondisk.Inode{
 		Mode: uint16(a.Kind)<<12 | uint16(a.Mode)&^ondisk.ModeType, Nlink: 1, UID: a.UID, GID: a.GID,
@@ -181,9 +182,10 @@ func (d *dir) Link(ctx context.Context, cred *vfs.Cred, name string, target vfs.
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := d.fs.begin(); err != nil {
+	if err := d.fs.startOp(); err != nil {
 		return err
 	}
+	defer d.fs.endOp()
 	in, ok := d.own(target)
 	switch {
 	case !ok:
@@ -224,6 +226,9 @@ func (d *dir) own(n vfs.Node) (*inode, bool) {
 func (in *inode) dropLink(n int16) {
 	in.di.Nlink = max(0, in.di.Nlink-n)
 	in.di.Ctime = in.fs.now()
+	if in.di.Nlink == 0 {
+		in.fs.tx.orphan(in.ino, in.di.Mode)
+	}
 	in.storeLate()
 }
 
@@ -232,9 +237,10 @@ func (d *dir) Remove(ctx context.Context, name string, victim vfs.Node) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := d.fs.begin(); err != nil {
+	if err := d.fs.startOp(); err != nil {
 		return err
 	}
+	defer d.fs.endOp()
 	in, ok := d.own(victim)
 	switch {
 	case !ok:

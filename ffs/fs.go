@@ -32,6 +32,9 @@ type FS struct {
 	warnings []string
 	xattrs   bool // any inode may get extended attributes
 
+	tx     *transactor            // nil: writes are ordered, or not even that
+	broken atomic.Pointer[string] // why nothing can be changed any more
+
 	beginMu sync.Mutex
 	begun   atomic.Bool // something was changed; set under beginMu
 
@@ -51,13 +54,17 @@ func newFS(s *ondisk.Super, o Options) *FS {
 		s: s, o: o, log: o.Log, readOnly: o.ReadOnly,
 		xattrs: volumeHasXattrs(s), inited: make([]atomic.Int32, s.Ncg),
 	}
-	budget := o.Budget
-	if budget == 0 {
-		budget = bcache.DefaultBudget
-	}
-	fs.hashes = dirHashes{seed: maphash.MakeSeed(), budget: hashShare * budget, size: map[*dir]int64{}}
+	fs.hashes = dirHashes{seed: maphash.MakeSeed(), budget: hashShare * fs.budget(), size: map[*dir]int64{}}
 	fs.bounce.New = func() any { b := make([]byte, bounceSize); return &b }
 	return fs
+}
+
+// budget is the memory for buffers, bytes.
+func (fs *FS) budget() int64 {
+	if fs.o.Budget == 0 {
+		return bcache.DefaultBudget
+	}
+	return fs.o.Budget
 }
 
 // Type is "ffs".
@@ -67,10 +74,23 @@ func (fs *FS) Type() string { return "ffs" }
 func (fs *FS) Root() vfs.Ino { return vfs.Ino(ondisk.RootIno) }
 
 // ReadOnly reports that nothing can be changed.
-func (fs *FS) ReadOnly() bool { return fs.readOnly }
+func (fs *FS) ReadOnly() bool { return fs.readOnly || fs.broken.Load() != nil }
 
-// Degraded says why the mount is read-only although read-write was asked for; "" if it is not.
-func (fs *FS) Degraded() string { return fs.degraded }
+// Degraded says why the mount is read-only although read-write was asked for; "" if it is not. A mount becomes read-only when its disk fails
+// so that the order of writes cannot be kept.
+func (fs *FS) Degraded() string {
+	if why := fs.broken.Load(); why != nil {
+		return *why
+	}
+	return fs.degraded
+}
+
+// turnReadOnly refuses all changes from now on. The first reason is told to the log.
+func (fs *FS) turnReadOnly(why string, err error) {
+	if fs.broken.CompareAndSwap(nil, &why) {
+		fs.log.Error("read-only from now on: "+why, "dev", fs.o.From, "err", err)
+	}
+}
 
 // Warnings is what a person should know about the mount, a line each.
 func (fs *FS) Warnings() []string { return fs.warnings }
@@ -112,13 +132,18 @@ func (fs *FS) totals() ondisk.Totals {
 	if fs.alloc == nil {
 		return fs.s.Total
 	}
-	return fs.alloc.Totals()
+	t := fs.alloc.Totals()
+	t.FreeFrags += fs.tx.pendingFrags()
+	return t
 }
 
 // Sync writes everything that is dirty, access times of live nodes excepted: those are written with the node.
 func (fs *FS) Sync(ctx context.Context, wait bool) error {
 	if !fs.begun.Load() {
 		return nil
+	}
+	if fs.tx != nil {
+		return fs.tx.commitAll()
 	}
 	if err := fs.writeBack(); err != nil {
 		return err
@@ -127,6 +152,24 @@ func (fs *FS) Sync(ctx context.Context, wait bool) error {
 		return fs.dev.Flush()
 	}
 	return nil
+}
+
+// flush makes durable what the disk, or the journal's transaction, was given.
+func (fs *FS) flush() error {
+	if fs.tx != nil {
+		return fs.tx.commitAll()
+	}
+	return fs.dev.Flush()
+}
+
+// durably makes what is in the cache, and all that was written before, durable, or with a journal what is to become of it.
+func (fs *FS) durably() error {
+	if fs.tx == nil {
+		if err := fs.writeBack(); err != nil {
+			return err
+		}
+	}
+	return fs.flush()
 }
 
 // writeBack hands everything dirty to the disk.
@@ -147,6 +190,9 @@ func (fs *FS) Unmount(ctx context.Context) error {
 	if fs.begun.Load() {
 		err = fs.finish()
 	}
+	if fs.tx != nil {
+		fs.tx.close()
+	}
 	if cerr := fs.cache.Close(); err == nil {
 		err = cerr
 	}
@@ -156,17 +202,32 @@ func (fs *FS) Unmount(ctx context.Context) error {
 	return err
 }
 
+// finish brings everything to its place and marks the volume clean, if it was. A journal is out of use then, and empty.
 func (fs *FS) finish() error {
-	if err := fs.writeBack(); err != nil {
+	if err := fs.durably(); err != nil {
 		return err
 	}
-	if err := fs.dev.Flush(); err != nil {
-		return err
+	if fs.tx != nil && fs.tx.hasOrphans() {
+		return fs.tx.w.Checkpoint() // the next mount ends them
+	}
+	if fs.s.HasWAPBL() && fs.tx == nil {
+		if err := fs.alloc.SetJournal(false); err != nil {
+			return err
+		}
 	}
 	if err := fs.alloc.MarkClean(); err != nil {
 		return err
 	}
-	return fs.dev.Flush()
+	if fs.tx == nil {
+		return fs.dev.Flush()
+	}
+	if err := fs.tx.w.Checkpoint(); err != nil {
+		return err
+	}
+	if err := fs.alloc.SetJournal(false); err != nil {
+		return err
+	}
+	return fs.tx.w.Checkpoint()
 }
 
 // now is the time as an inode of this volume can hold it: UFS1 ends in 2038, and stays there.

@@ -57,7 +57,7 @@ const fuzzPage = 512
 func newFuzzImage(f *testing.F, o mkfs.Options) fuzzImage {
 	f.Helper()
 	o.Inodes = 64
-	dev := flavour{"fuzz", o}.format(f, 512<<10)
+	dev := flavour{"fuzz", o, false}.format(f, 512<<10)
 	v := open(f, lasting{dev}, ffs.Options{Now: func() time.Time { return time.Unix(1e9, 0) }, Rand: func() uint32 { return 1 }})
 	v.must(v.mkdir("/d"))
 	v.must(v.write("/d/small", []byte("hello"), 0))

@@ -22,23 +22,24 @@ var ctx = context.Background()
 
 // flavour is a kind of volume.
 type flavour struct {
-	name string
-	mkfs mkfs.Options
+	name    string
+	mkfs    mkfs.Options
+	journal bool
 }
 
 // flavours are the formats that behave differently.
 func flavours() []flavour {
 	return []flavour{
-		{"ufs1-le", mkfs.Options{Version: 1, BlockSize: 4096, FragSize: 512}},
-		{"ufs1-be", mkfs.Options{Version: 1, Order: endian.Big, BlockSize: 8192, FragSize: 1024}},
-		{"ufs2-le", mkfs.Options{Version: 2, BlockSize: 8192, FragSize: 1024}},
-		{"ufs2-be", mkfs.Options{Version: 2, Order: endian.Big, BlockSize: 4096, FragSize: 512}},
-		{"ufs2-ea", mkfs.Options{Version: 2, ExtAttr: true, BlockSize: 16384, FragSize: 2048}},
-		{"ufs2-nofrag", mkfs.Options{Version: 2, BlockSize: 4096, FragSize: 4096}},
-		{"ufs0-le", mkfs.Options{Version: 1, Old: true, BlockSize: 4096, FragSize: 1024}},
-		{"ufs0-be", mkfs.Options{Version: 1, Old: true, Order: endian.Big, BlockSize: 8192, FragSize: 1024}},
-		{"apple", mkfs.Options{Version: 1, Order: endian.Big, AppleName: "Volume", BlockSize: 4096, FragSize: 1024}},
-		{"quota2", mkfs.Options{Version: 2, UserQuota: true, GroupQuota: true, BlockSize: 8192, FragSize: 1024}},
+		{"ufs1-le", mkfs.Options{Version: 1, BlockSize: 4096, FragSize: 512}, false},
+		{"ufs1-be", mkfs.Options{Version: 1, Order: endian.Big, BlockSize: 8192, FragSize: 1024}, false},
+		{"ufs2-le", mkfs.Options{Version: 2, BlockSize: 8192, FragSize: 1024}, false},
+		{"ufs2-be", mkfs.Options{Version: 2, Order: endian.Big, BlockSize: 4096, FragSize: 512}, false},
+		{"ufs2-ea", mkfs.Options{Version: 2, ExtAttr: true, BlockSize: 16384, FragSize: 2048}, false},
+		{"ufs2-nofrag", mkfs.Options{Version: 2, BlockSize: 4096, FragSize: 4096}, false},
+		{"ufs0-le", mkfs.Options{Version: 1, Old: true, BlockSize: 4096, FragSize: 1024}, false},
+		{"ufs0-be", mkfs.Options{Version: 1, Old: true, Order: endian.Big, BlockSize: 8192, FragSize: 1024}, false},
+		{"apple", mkfs.Options{Version: 1, Order: endian.Big, AppleName: "Volume", BlockSize: 4096, FragSize: 1024}, false},
+		{"quota2", mkfs.Options{Version: 2, UserQuota: true, GroupQuota: true, BlockSize: 8192, FragSize: 1024}, false},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"rump/ffs/ondisk"
@@ -22,12 +23,14 @@ type inode struct {
 	// Immutable.
 	fs        *FS
 	ino       ondisk.Ino
-	uncounted bool // what it takes is no user's
+	uncounted bool // what it takes is no user's: a file of quotas or of the journal
 
 	di ondisk.Inode
 
 	mu    sync.Mutex // guards di.Atime and stale in calls that share the vnode lock
 	stale bool       // di is newer than what the inode's buffer has
+
+	txn atomic.Uint64 // the transaction that changed it last, with a journal
 }
 
 func (in *inode) base() *inode { return in }
@@ -56,6 +59,7 @@ func (fs *FS) load(ino ondisk.Ino) (*inode, error) {
 		return nil, err
 	}
 	in := &inode{fs: fs, ino: ino}
+	in.txn.Store(fs.tx.number()) // what was changed in an earlier life may not be durable
 	b, err := fs.cache.Get(fs.s.FragOffset(fs.s.InoToFrag(ino)), int(fs.s.BSize))
 	if err != nil {
 		return nil, err
@@ -145,6 +149,7 @@ func (in *inode) store(ordered bool) error {
 	hi := lo + fs.s.InodeSize()
 	ondisk.EncodeInode(fs.s, &in.di, b.Bytes()[lo:hi])
 	in.stale = false
+	in.txn.Store(fs.tx.number())
 	if ordered {
 		return b.Write(lo, hi)
 	}
@@ -228,6 +233,9 @@ func (in *inode) Sync(ctx context.Context, dataOnly bool) error {
 			return err
 		}
 	}
+	if fs.tx != nil {
+		return in.syncJournal()
+	}
 	if fs.o.Async {
 		// Nothing was ordered, so what this node depends on may be anywhere.
 		return fs.Sync(ctx, true)
@@ -240,6 +248,13 @@ func (in *inode) Sync(ctx context.Context, dataOnly bool) error {
 
 // storeStale puts a newer access time into the buffer.
 func (in *inode) storeStale() error {
+	if !in.isStale() {
+		return nil
+	}
+	if err := in.fs.startOp(); err != nil {
+		return err
+	}
+	defer in.fs.endOp()
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if !in.stale {
@@ -251,10 +266,20 @@ func (in *inode) storeStale() error {
 // Reclaim ends the inode's life in memory, and on the disk if it has no name any more.
 func (in *inode) Reclaim(ctx context.Context) error {
 	switch {
-	case in.fs.readOnly:
+	case in.fs.ReadOnly():
 		return nil
-	case in.di.Nlink <= 0:
-		return in.destroy()
+	case in.di.Nlink > 0:
+		return in.storeStale()
 	}
-	return in.storeStale()
+	if err := in.fs.startOp(); err != nil {
+		return err
+	}
+	defer in.fs.endOp()
+	return in.destroy()
+}
+
+func (in *inode) isStale() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.stale
 }

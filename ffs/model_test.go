@@ -396,6 +396,8 @@ func TestRandomOperationsAgreeWithModel(t *testing.T) {
 			{"full", 3 << 20, 1 << 20, ffs.Options{Budget: 64 << 10}},
 			{"tiny", 1 << 20, 1 << 18, ffs.Options{Budget: 1}},
 			{"async", 8 << 20, 1 << 20, ffs.Options{Async: true, NoAtime: true}},
+			{"journal", 16 << 20, 5 << 20, ffs.Options{Journal: true}},
+			{"journal-full", 4 << 20, 1 << 20, ffs.Options{Journal: true, Budget: 1, CommitInterval: -1}},
 		} {
 			t.Run(f.name+"-"+c.name, func(t *testing.T) {
 				t.Parallel()

@@ -28,6 +28,11 @@ type Options struct {
 	Now        func() time.Time
 	Rand       func() uint32
 	Log        *slog.Logger
+
+	// Journal makes every operation a part of a transaction of the volume's journal, which is made if there is none: a volume that is killed needs no
+	// check, only a mount. Async means nothing then.
+	Journal        bool
+	CommitInterval time.Duration // after which a change is in the journal; 0: 5 seconds; < 0: not before it has to be
 }
 
 // A MountError says why a volume cannot be mounted at all. It unwraps to the cause.
@@ -65,7 +70,7 @@ func Mount(ctx context.Context, dev blockdev.Device, o Options) (*FS, error) {
 		}
 	}
 	fs := newFS(v.s, o)
-	if err := fs.use(shown); err != nil {
+	if err := fs.use(shown, nil); err != nil {
 		return nil, err
 	}
 	fs.decideMode(&v, dev.ReadOnly())
@@ -81,31 +86,36 @@ func Mount(ctx context.Context, dev blockdev.Device, o Options) (*FS, error) {
 	return fs, nil
 }
 
-// use makes dev the disk of a mount that is not in use yet.
-func (fs *FS) use(dev blockdev.Device) error {
-	cache, err := bcache.New(dev, bcache.Options{BlockSize: int(fs.s.BSize), Budget: fs.o.Budget, Async: fs.o.Async, Log: fs.o.Log})
-	fs.dev, fs.cache, fs.sector = dev, cache, int64(dev.SectorSize())
+// use makes dev the disk of a mount, with a log if w is not nil. What was in use before has come to its end.
+func (fs *FS) use(dev blockdev.Device, w *journal.Writer) error {
+	fs.dev, fs.sector, fs.tx, fs.alloc, fs.quota = dev, int64(dev.SectorSize()), nil, nil, nil
+	o := bcache.Options{BlockSize: int(fs.s.BSize), Budget: fs.o.Budget, Async: fs.o.Async, Held: w != nil, Log: fs.o.Log}
+	below := dev
+	if w != nil {
+		below = w.Disk()
+	}
+	var err error
+	if fs.cache, err = bcache.New(below, o); err == nil && w != nil {
+		fs.tx = newTransactor(fs, w)
+	}
+	fs.begun.Store(false)
 	return err
 }
 
 // goWriting replays the journal, if there is one to replay, and brings up what changes need.
 func (fs *FS) goWriting(ctx context.Context, dev blockdev.Device, log *journal.Log) error {
-	if log == nil {
-		return fs.startWriting()
+	if log != nil {
+		if err := fs.replay(ctx, dev, log); err != nil || fs.readOnly {
+			return err
+		}
 	}
-	if err := log.Replay(ctx, dev); err != nil {
-		return err
-	}
-	if err := log.Reset(dev, fs.o.Now()); err != nil {
-		return err
-	}
-	if err := fs.use(dev); err != nil {
+	if err := fs.use(dev, nil); err != nil {
 		return err
 	}
 	if err := fs.startWriting(); err != nil || fs.readOnly {
 		return err
 	}
-	return fs.replay(log)
+	return fs.openJournal()
 }
 
 func (o *Options) defaults() {
@@ -187,7 +197,7 @@ func (fs *FS) checkRoot(ctx context.Context) error {
 
 // startWriting brings up what changes need. It writes nothing.
 func (fs *FS) startWriting() error {
-	a, err := alloc.New(fs.s, fs.cache, alloc.Options{Now: fs.o.Now, Rand: fs.o.Rand, Flush: fs.dev.Flush, Log: fs.o.Log})
+	a, err := alloc.New(fs.s, fs.cache, alloc.Options{Now: fs.o.Now, Rand: fs.o.Rand, Flush: fs.flush, Log: fs.o.Log})
 	if err != nil {
 		return err
 	}
@@ -200,10 +210,20 @@ func (fs *FS) startWriting() error {
 	return nil
 }
 
+// startOp begins an operation, which ends with endOp: with a journal, what it changes becomes durable together.
+func (fs *FS) startOp() error {
+	if err := fs.begin(); err != nil {
+		return err
+	}
+	return fs.tx.enter()
+}
+
+func (fs *FS) endOp() { fs.tx.leave() }
+
 // begin comes before every change: the first one marks the volume in use, so that a mount that changes nothing writes nothing. EROFS on a
 // read-only mount. The caller holds no buffer.
 func (fs *FS) begin() error {
-	if fs.readOnly {
+	if fs.ReadOnly() {
 		return syscall.EROFS
 	}
 	if fs.begun.Load() {
@@ -213,6 +233,11 @@ func (fs *FS) begin() error {
 	defer fs.beginMu.Unlock()
 	if fs.begun.Load() {
 		return nil
+	}
+	if fs.tx != nil {
+		if err := fs.tx.start(); err != nil {
+			return err
+		}
 	}
 	if fs.o.MountPoint != "" {
 		fs.s.MountPoint = fs.o.MountPoint

@@ -74,6 +74,16 @@ func (q *quota) charge(di *ondisk.Inode, blocks, files int64) {
 	}
 }
 
+// pendingBytes bounds what write changes: an entry, the one before it in its chain, and the header, for each owner.
+func (q *quota) pendingBytes() int64 {
+	if q == nil {
+		return 0
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return int64(len(q.pending[0])+len(q.pending[1])) * 4 * ondisk.SectorSize
+}
+
 // write puts what was charged into the files.
 func (q *quota) write() error {
 	if q == nil {
@@ -123,8 +133,38 @@ func (fs *FS) openQuotaFile(kind int) (*quotaFile, error) {
 	return f, nil
 }
 
+// A quota file is content that the journal, if there is one, covers: it must agree with the inodes. So with a journal its blocks go through
+// the cache.
+
+// cached calls fn for the parts of n bytes at off, with the buffer of each and where in that it begins.
+func (f *quotaFile) cached(off, n int64, fn func(b *buf, at, n int)) error {
+	s := f.in.fs.s
+	for n > 0 {
+		r, err := f.in.mapRun(s.BlockOf(off), 1)
+		if err == nil && r.at == 0 {
+			err = f.in.corrupt(fmt.Sprintf("quota file has a hole at byte %d", off))
+		}
+		if err != nil {
+			return err
+		}
+		b, err := f.in.getBlock(r.at, false)
+		if err != nil {
+			return err
+		}
+		at := s.InBlock(off)
+		part := min(n, int64(s.BSize)-int64(at))
+		fn(b, at, int(part))
+		b.Release()
+		off, n = off+part, n-part
+	}
+	return nil
+}
+
 // read reads all of p at off.
 func (f *quotaFile) read(p []byte, off int64) error {
+	if f.in.fs.tx != nil && off+int64(len(p)) <= f.in.di.Size {
+		return f.cached(off, int64(len(p)), func(b *buf, at, n int) { p = p[copy(p[:n], b.Bytes()[at:]):] })
+	}
 	n, err := f.in.read(p[:len(p):len(p)], off)
 	if err == nil && n < len(p) {
 		err = f.in.corrupt(fmt.Sprintf("quota file ends before byte %d", off+int64(len(p))))
@@ -134,6 +174,12 @@ func (f *quotaFile) read(p []byte, off int64) error {
 
 // put writes p at off, which is inside the file.
 func (f *quotaFile) put(p []byte, off int64) error {
+	if f.in.fs.tx != nil {
+		return f.cached(off, int64(len(p)), func(b *buf, at, n int) {
+			p = p[copy(b.Bytes()[at:at+n], p):]
+			b.Dirty(0, at, at+n)
+		})
+	}
 	_, err := f.in.write(nil, p, off)
 	return err
 }

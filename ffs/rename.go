@@ -32,9 +32,10 @@ func (d *dir) Rename(ctx context.Context, cred *vfs.Cred, r vfs.Rename) error {
 	if !ok {
 		return syscall.EXDEV
 	}
-	if err := d.fs.begin(); err != nil {
+	if err := d.fs.startOp(); err != nil {
 		return err
 	}
+	defer d.fs.endOp()
 	m := &move{
 		from: d, to: to, oldName: r.OldName, newName: r.NewName, in: in, node: r.Node, replaced: r.Replaced,
 		isDir: in.di.IsDir(), newParent: to.ino != d.ino,

@@ -7,6 +7,7 @@ import (
 
 	"rump/ffs/journal"
 	"rump/ffs/ondisk"
+	"rump/rumpfs/blockdev"
 )
 
 // A volume is a superblock as it counts: if there is a journal that may hold something, with what is in that.
@@ -47,7 +48,7 @@ func findSuper(r io.ReaderAt, size int64) (*ondisk.Super, []ondisk.Seen, error) 
 // sameShape reports whether two superblocks are of one volume. A log never changes the rest.
 func sameShape(a, b *ondisk.Super) bool {
 	return a.Location == b.Location && a.Version == b.Version && a.Order == b.Order && a.Size == b.Size && a.BSize == b.BSize && a.FSize == b.FSize &&
-		a.Ncg == b.Ncg && a.Ipg == b.Ipg && a.Fpg == b.Fpg && a.HasWAPBL() && a.Journal(a.Order) == b.Journal(b.Order)
+		a.Ncg == b.Ncg && a.Ipg == b.Ipg && a.Fpg == b.Fpg && a.Journal(a.Order) == b.Journal(b.Order)
 }
 
 // hazard is WriteHazard, and what speaks against replaying the journal.
@@ -60,7 +61,22 @@ func (v *volume) hazard(force bool) string {
 
 // replay brings what is in the journal to its place, ends the files that had no name any more, and takes the journal out of use. Killed at any
 // moment, it is done by the next mount.
-func (fs *FS) replay(log *journal.Log) error {
+func (fs *FS) replay(ctx context.Context, dev blockdev.Device, log *journal.Log) error {
+	if err := log.Replay(ctx, dev); err != nil {
+		return err
+	}
+	if err := log.Reset(dev, fs.o.Now()); err != nil {
+		return err
+	}
+	if !fs.s.HasWAPBL() && len(log.Inodes) == 0 {
+		return nil // it was going out of use
+	}
+	if err := fs.resume(dev, log); err != nil || fs.readOnly {
+		return err
+	}
+	for _, in := range log.Inodes {
+		fs.tx.orphan(in.Ino, in.Mode)
+	}
 	if err := fs.begin(); err != nil {
 		return err
 	}
@@ -70,24 +86,32 @@ func (fs *FS) replay(log *journal.Log) error {
 			fs.log.Error("a file without a name was not ended; run fsck", "ino", in.Ino, "err", err)
 		}
 	}
-	if err := fs.writeBack(); err != nil {
+	err := fs.finish()
+	if fs.tx != nil {
+		fs.tx.close()
+	}
+	return err
+}
+
+// resume goes on with a log that was replayed, so that files are ended in transactions. In a log that is too small for that it is done in order.
+func (fs *FS) resume(dev blockdev.Device, log *journal.Log) error {
+	if err := fs.use(dev, log.Resume(dev, fs.o.Now)); err != nil {
 		return err
 	}
-	if err := fs.dev.Flush(); err != nil {
-		return err
+	if fs.tx.began = fs.s.HasWAPBL(); !fs.tx.isRoomy() {
+		if err := fs.use(dev, nil); err != nil {
+			return err
+		}
 	}
-	if err := fs.alloc.EndJournal(); err != nil {
-		return err
-	}
-	if err := fs.finish(); err != nil {
-		return err
-	}
-	fs.begun.Store(false)
-	return nil
+	return fs.startWriting()
 }
 
 // endOrphan ends a file that the journal lists. It may have been ended before, or not have been begun.
 func (fs *FS) endOrphan(listed journal.Inode) error {
+	if err := fs.tx.enter(); err != nil {
+		return err
+	}
+	defer fs.tx.leave()
 	if ok, err := fs.wasWritten(listed.Ino); err != nil || !ok {
 		return err
 	}
@@ -97,9 +121,11 @@ func (fs *FS) endOrphan(listed journal.Inode) error {
 	}
 	switch {
 	case in.di.Mode == 0:
+		fs.tx.adopted(in.ino)
 		return fs.alloc.FreeUnused(in.ino, listed.Mode&ondisk.ModeType == ondisk.ModeDir)
 	case in.di.Nlink > 0:
 		fs.log.Warn("the journal calls an inode nameless that has links", "ino", in.ino)
+		fs.tx.adopted(in.ino)
 		return nil
 	case in.di.Size < 0 || in.di.Size > fs.s.MaxSize():
 		return in.corrupt(fmt.Sprintf("size %d", in.di.Size))

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"rump/ffs"
+	"rump/ffs/fsck"
 	"rump/ffs/ondisk"
 	"rump/rumpfs/blockdev"
 	"rump/tests/golden"
@@ -70,6 +71,40 @@ func TestReplayReadOnly(t *testing.T) {
 			if n := rec.Len(); n != 0 {
 				t.Errorf("%d writes to a read-only mount", n)
 			}
+		})
+	}
+}
+
+// A mount that is killed while it replays, at any write, is finished by the next.
+func TestReplayKilled(t *testing.T) {
+	for _, name := range killedWithLog(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			disk := golden.Load(t, name)
+			rec := blockdev.NewRecorder(disk.Snapshot())
+			open(t, rec, ffs.Options{}).close()
+			events := rec.Events()
+			for n, e := range events {
+				if err := e.Apply(disk); err != nil {
+					t.Fatal(err)
+				}
+				if e.Op != blockdev.OpWrite || testing.Short() && n%5 != 0 {
+					continue
+				}
+				killed := disk.Snapshot()
+				if !super(t, killed).HasWAPBL() && super(t, killed).Clean != ondisk.CleanIs {
+					if _, err := fsck.Repair(ctx, killed, fsck.Options{Mode: fsck.Preen}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				open(t, killed, ffs.Options{}).close()
+				check(t, killed)
+				checkAfter(t, killed, name)
+				if t.Failed() {
+					t.Fatalf("killed after event %d of %d, %v", n+1, len(events), e)
+				}
+			}
+			t.Logf("%d states", len(events))
 		})
 	}
 }

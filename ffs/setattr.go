@@ -18,6 +18,10 @@ func (in *inode) SetAttr(ctx context.Context, cred *vfs.Cred, set vfs.SetAttr) e
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if err := in.fs.startOp(); err != nil {
+		return err
+	}
+	defer in.fs.endOp()
 	if err := in.checkAttr(&set); err != nil {
 		return err
 	}
@@ -36,9 +40,6 @@ func (in *inode) SetAttr(ctx context.Context, cred *vfs.Cred, set vfs.SetAttr) e
 // checkAttr says whether the inode can hold what is to be set.
 func (in *inode) checkAttr(set *vfs.SetAttr) error {
 	fs := in.fs
-	if err := fs.begin(); err != nil {
-		return err
-	}
 	if set.Has(vfs.SetSize) {
 		if !in.di.IsRegular() || set.Size < 0 {
 			return syscall.EINVAL

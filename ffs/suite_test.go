@@ -23,7 +23,7 @@ func (f flavour) suiteVolume(t testing.TB, size int64) kerntest.Volume {
 	dev := f.format(t, size)
 	return kerntest.Volume{
 		Mount: func(readOnly bool) (vfs.FS, error) {
-			return ffs.Mount(ctx, lasting{dev}, ffs.Options{ReadOnly: readOnly})
+			return ffs.Mount(ctx, lasting{dev}, ffs.Options{ReadOnly: readOnly, Journal: f.journal})
 		},
 		Features: f.features(t, dev),
 		Full:     func(t testing.TB) kerntest.Volume { return f.suiteVolume(t, 2<<20) },
@@ -68,10 +68,15 @@ func (f flavour) features(t testing.TB, dev blockdev.Device) vfstest.Features {
 
 // The suite that every file system passes, on every kind of volume, with the checker after each unmount.
 func TestSuite(t *testing.T) {
-	for _, f := range flavours() {
+	all := flavours()
+	for _, f := range []flavour{all[1], all[2], all[9]} {
+		f.name, f.journal = f.name+"-journal", true
+		all = append(all, f)
+	}
+	for _, f := range all {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
-			if testing.Short() && f.name != "ufs2-le" {
+			if testing.Short() && f.name != "ufs2-le" && f.name != "ufs1-be-journal" {
 				t.Skip("only one flavour")
 			}
 			kerntest.Run(t, func(t testing.TB) kerntest.Volume { return f.suiteVolume(t, 48<<20) })

@@ -26,11 +26,29 @@ func (in *inode) resize(cred *vfs.Cred, size int64) error {
 	return in.store(false)
 }
 
-// shrink cuts a file off at size. On return the disk has the new size and no pointer behind it, and what was there is free.
+// shrink cuts a file off at size. On return the disk has the new size and no pointer behind it, and what was there is free. With a journal a long file is
+// cut in several transactions, from its end.
 func (in *inode) shrink(size int64) error {
-	if size >= in.di.Size {
-		return nil
+	for size < in.di.Size {
+		to, n, err := in.cutStep(size)
+		if err != nil {
+			return err
+		}
+		room, err := in.widen(n)
+		if err != nil {
+			return err
+		}
+		err = in.shrinkOnce(to)
+		in.fs.tx.narrow(room)
+		if err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// shrinkOnce is shrink in one go.
+func (in *inode) shrinkOnce(size int64) error {
 	if err := in.zeroTail(size); err != nil {
 		return err
 	}
@@ -162,7 +180,7 @@ func (fr *freer) flush() {
 	if fr.in.isMeta() {
 		fr.in.fs.forget(fr.at, n)
 	}
-	fr.err = fr.in.fs.alloc.Free(fr.at, n)
+	fr.err = fr.in.fs.free(fr.at, n)
 }
 
 // finish gives back what is left and returns the first error.
@@ -239,6 +257,12 @@ func (in *inode) cutBlock(b branch) (lost []ondisk.Frag, kept branch, err error)
 // destroy ends a file that has no name any more: its inode becomes unused on the disk, then its blocks and its number are free.
 func (in *inode) destroy() error {
 	fs := in.fs
+	room, err := in.shorten()
+	if err != nil {
+		in.suspect("a file without a name was not ended", err)
+		return err
+	}
+	defer fs.tx.narrow(room)
 	old := in.di
 	fr := freer{in: in}
 	cut := in.cutInode(0, &fr)
@@ -254,9 +278,12 @@ func (in *inode) destroy() error {
 	for _, c := range cut {
 		fr.tree(c)
 	}
-	err := fr.finish()
-	fs.quota.charge(&in.di, -in.di.Blocks, -1)
+	err = fr.finish()
+	if !in.uncounted {
+		fs.quota.charge(&in.di, -in.di.Blocks, -1)
+	}
 	in.di = ondisk.Inode{}
+	fs.tx.adopted(in.ino)
 	if ferr := fs.alloc.FreeInode(in.ino, old.IsDir()); err == nil {
 		err = ferr
 	}

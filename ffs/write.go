@@ -13,6 +13,10 @@ func (f *file) WriteAt(ctx context.Context, cred *vfs.Cred, p []byte, off int64)
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
+	if err := f.fs.startOp(); err != nil {
+		return 0, err
+	}
+	defer f.fs.endOp()
 	if err := f.writable(off, int64(len(p))); err != nil || len(p) == 0 {
 		return 0, err
 	}
@@ -40,9 +44,6 @@ func (f *file) WriteAt(ctx context.Context, cred *vfs.Cred, p []byte, off int64)
 
 // writable says whether length bytes at off can be in this file.
 func (in *inode) writable(off, length int64) error {
-	if err := in.fs.begin(); err != nil {
-		return err
-	}
 	switch {
 	case off < 0 || length < 0:
 		return syscall.EINVAL
@@ -61,13 +62,20 @@ func (in *inode) write(cred *vfs.Cred, p []byte, off int64) (int, error) {
 			return 0, err
 		}
 	}
-	for done := 0; done < len(p); {
+	for done, again := 0, true; done < len(p); {
 		n, err := in.writePiece(cred, p[done:], off+int64(done))
+		if err == syscall.ENOSPC && again && in.reclaim() {
+			again = false
+			continue
+		}
 		if err != nil {
 			return done, err
 		}
-		done += n
+		done, again = done+n, true
 		in.di.Size = max(in.di.Size, off+int64(done))
+		if err := in.breathe(); err != nil {
+			return done, err
+		}
 	}
 	return len(p), nil
 }

@@ -14,9 +14,10 @@ const maxXattrName = 255
 // SetXattr changes or adds an attribute. The whole area is written to a new place, so that a crash leaves the old attributes or the new. ENOSPC if
 // it has no room, E2BIG if it never could.
 func (in *inode) SetXattr(ctx context.Context, cred *vfs.Cred, space vfs.XattrSpace, name string, value []byte, mode vfs.XattrMode) error {
-	if err := in.fs.begin(); err != nil {
+	if err := in.fs.startOp(); err != nil {
 		return err
 	}
+	defer in.fs.endOp()
 	s := in.fs.s
 	switch {
 	case !in.hasXattrs():
@@ -48,9 +49,10 @@ func (in *inode) SetXattr(ctx context.Context, cred *vfs.Cred, space vfs.XattrSp
 
 // RemoveXattr takes an attribute away.
 func (in *inode) RemoveXattr(ctx context.Context, space vfs.XattrSpace, name string) error {
-	if err := in.fs.begin(); err != nil {
+	if err := in.fs.startOp(); err != nil {
 		return err
 	}
+	defer in.fs.endOp()
 	switch {
 	case !in.hasXattrs():
 		return syscall.EOPNOTSUPP

@@ -12,7 +12,7 @@
 //	initMu                       one block of inodes is initialised at a time
 //	  buffer of an inode block   of that block, while nobody else can know an inode in it
 //	    buffer of a group        one at a time; guards the group's state here too
-//	superMu                      the superblock; held across its writing
+//	superMu                      the superblock
 //
 // A caller may hold buffers that come before a group in bcache's order, but for Inode no buffer at all.
 package alloc

@@ -56,6 +56,17 @@ func worst(err, next error) error {
 	return err
 }
 
+// RunIn is Run, in group cg only and wherever there is the longest run, with the reserve.
+func (a *Allocator) RunIn(cg, want int) (at ondisk.Frag, got int, err error) {
+	if _, err := a.room(true); err != nil {
+		return 0, 0, err
+	}
+	if st := &a.groups[cg]; st.broken.Load() || st.sum.blocks.Load() <= 0 {
+		return 0, 0, syscall.ENOSPC
+	}
+	return a.runIn(cg, 0, want)
+}
+
 // runIn is Run in group cg.
 func (a *Allocator) runIn(cg int, pref ondisk.Frag, want int) (ondisk.Frag, int, error) {
 	g, err := a.open(cg)

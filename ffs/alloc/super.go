@@ -34,29 +34,28 @@ func (a *Allocator) MarkInUse() error {
 	if a.readOnly {
 		return syscall.EROFS
 	}
-	a.superMu.Lock()
-	defer a.superMu.Unlock()
-	s := a.s
-	a.wasClean = s.Clean&ondisk.CleanIs != 0 || s.HasWAPBL() && s.Clean&ondisk.CleanWas != 0
-	switch {
-	case a.isFreeBSD():
-		s.Clean = ondisk.CleanDirty
-		s.MTime = max(a.now().Unix(), s.MTime+1)
-	case s.HasWAPBL() && s.Clean&ondisk.CleanWas != 0: // the log was replayed: as good as unmounted
-	default:
-		s.Clean <<= 1
-	}
-	s.PendingBlocks, s.PendingInodes = 0, 0
-	return a.writeSuperLocked()
+	return a.writeSuper(func(s *ondisk.Super) {
+		a.wasClean = s.Clean&ondisk.CleanIs != 0 || s.HasWAPBL() && s.Clean&ondisk.CleanWas != 0
+		switch {
+		case a.isFreeBSD():
+			s.Clean = ondisk.CleanDirty
+			s.MTime = max(a.now().Unix(), s.MTime+1)
+		case s.HasWAPBL() && s.Clean&ondisk.CleanWas != 0: // the log was replayed: as good as unmounted
+		default:
+			s.Clean <<= 1
+		}
+		s.PendingBlocks, s.PendingInodes = 0, 0
+	})
 }
 
-// EndJournal writes to the superblock that the write-ahead log is not in use, and returns once that is on the disk. All else is there already, and
-// durable.
-func (a *Allocator) EndJournal() error {
-	a.superMu.Lock()
-	defer a.superMu.Unlock()
-	a.s.Flags &^= ondisk.FlagWAPBL
-	return a.writeSuperLocked()
+// SetJournal writes to the superblock whether the write-ahead log is in use, and returns once that is durable. Before the log goes out of use, all else
+// is in its place.
+func (a *Allocator) SetJournal(inUse bool) error {
+	return a.writeSuper(func(s *ondisk.Super) {
+		if s.Flags &^= ondisk.FlagWAPBL; inUse {
+			s.Flags |= ondisk.FlagWAPBL
+		}
+	})
 }
 
 // isFreeBSD reports whether the volume bears a trace of FreeBSD.
@@ -77,23 +76,30 @@ func (a *Allocator) MarkClean() error {
 	if err := a.flushAll(); err != nil {
 		return err
 	}
-	a.superMu.Lock()
-	defer a.superMu.Unlock()
-	if a.suspect.Load() {
-		a.s.Clean = ondisk.CleanDirty
-		a.log.Warn("not marked clean: run fsck")
-	} else if a.wasClean {
-		a.s.Clean = ondisk.CleanIs
-	}
-	return a.writeSuperLocked()
+	return a.writeSuper(func(s *ondisk.Super) {
+		if a.suspect.Load() {
+			s.Clean = ondisk.CleanDirty
+			a.log.Warn("not marked clean: run fsck")
+		} else if a.wasClean {
+			s.Clean = ondisk.CleanIs
+		}
+	})
 }
 
-// writeSuperLocked writes the superblock to the disk and waits for it. superMu is held.
-func (a *Allocator) writeSuperLocked() error {
-	if err := a.putSuperLocked(); err != nil {
+// writeSuper changes the superblock, writes it to the disk and waits for it.
+func (a *Allocator) writeSuper(change func(s *ondisk.Super)) error {
+	if err := a.changeSuper(change); err != nil {
 		return err
 	}
 	return a.flushAll()
+}
+
+// changeSuper changes the superblock and puts it into the cache.
+func (a *Allocator) changeSuper(change func(s *ondisk.Super)) error {
+	a.superMu.Lock()
+	defer a.superMu.Unlock()
+	change(a.s)
+	return a.putSuperLocked()
 }
 
 // flushAll writes what is dirty in the cache and makes it durable.

@@ -18,7 +18,7 @@ import (
 func hostile(tb testing.TB) (*blockdev.Memory, *ondisk.Super, journal.Area) {
 	tb.Helper()
 	disk, s, a := journaledVolume(tb, 64<<10, 512, endian.Little)
-	w, err := journal.Start(disk, a, func() time.Time { return time.Unix(1e9, 0) })
+	w, err := start(disk, a, func() time.Time { return time.Unix(1e9, 0) })
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -12,10 +12,10 @@ import (
 // batchSize bounds one transfer of a replay, bytes.
 const batchSize = 256 << 10
 
-// checkDevice says whether a disk can transfer the log's blocks.
-func (l *Log) checkDevice(d blockdev.Device) error {
-	if sector := int64(d.SectorSize()); l.header.unit%sector != 0 {
-		return fmt.Errorf("journal: blocks of %d bytes on a disk with sectors of %d: %w", l.header.unit, sector, syscall.EINVAL)
+// checkUnit says whether a disk can transfer blocks of a log.
+func checkUnit(d blockdev.Device, unit int64) error {
+	if sector := int64(d.SectorSize()); unit%sector != 0 {
+		return fmt.Errorf("journal: blocks of %d bytes on a disk with sectors of %d: %w", unit, sector, syscall.EINVAL)
 	}
 	return nil
 }
@@ -23,7 +23,7 @@ func (l *Log) checkDevice(d blockdev.Device) error {
 // Replay brings all copies to their places on d and returns once they are durable. What of the superblock was read before may be stale then. The log
 // itself stays as it is: see Reset.
 func (l *Log) Replay(ctx context.Context, d blockdev.Device) error {
-	if err := l.checkDevice(d); err != nil {
+	if err := checkUnit(d, l.header.unit); err != nil {
 		return err
 	}
 	all := l.pieces.sorted()

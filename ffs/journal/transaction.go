@@ -56,9 +56,9 @@ func howMany(n, per int64) int64 { return (n + per - 1) / per }
 // listRoom is how many entries of a size a record has in blocks of the log.
 func listRoom(logBlock, entry int64) int64 { return (logBlock - offList) / entry }
 
-// inodesLen is the length of the list of inodes in the log; there is always one record.
-func (t *Transaction) inodesLen(logBlock int64) int64 {
-	return max(1, howMany(int64(len(t.inodes)), listRoom(logBlock, inodeEntry))) * logBlock
+// inodesLen is the length of a list of inodes in the log; there is always one record.
+func inodesLen(inodes int, logBlock int64) int64 {
+	return max(1, howMany(int64(inodes), listRoom(logBlock, inodeEntry))) * logBlock
 }
 
 // encode appends the transaction's records to dst, and returns also where in them the list of inodes begins.

@@ -36,7 +36,7 @@ func (r reader) ReadAt(p []byte, off int64) (int, error) {
 
 // View shows the disk d as Replay would leave it, and cannot be written. Close closes d. It has no host file: not all bytes are in their place there.
 func (l *Log) View(d blockdev.Device) (blockdev.Device, error) {
-	if err := l.checkDevice(d); err != nil {
+	if err := checkUnit(d, l.header.unit); err != nil {
 		return nil, err
 	}
 	return view{d, reader{d, l}}, nil

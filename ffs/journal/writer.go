@@ -39,25 +39,26 @@ type Writer struct {
 	staged *Transaction // taken from the cache, and not in pieces yet
 }
 
-// Start begins an empty log in an area, whatever it holds, and returns once that is durable.
-func Start(dev blockdev.Device, a Area, now func() time.Time) (*Writer, error) {
+// New is a writer of a log in an area of dev, whatever that holds. It writes nothing before Begin. EINVAL for an area that the disk cannot transfer.
+func New(dev blockdev.Device, a Area, now func() time.Time) (*Writer, error) {
 	w := &Writer{dev: dev, area: a, now: now, pieces: pieces{chunks: map[int64][]piece{}}}
-	h := header{unit: a.Block, ring: a.ringOf(), order: a.Order}
-	old, err := a.latest(dev)
-	if err == nil {
-		h.generation = old.generation
+	w.header = header{unit: a.Block, ring: a.ringOf(), order: a.Order}
+	if old, err := a.latest(dev); err == nil {
+		w.header.generation = old.generation
 	}
-	w.header = h
-	if err := (&Log{header: h}).checkDevice(dev); err != nil {
-		return nil, err
-	}
-	// Both headers, so that nothing of an earlier life is left.
-	for range 2 {
+	return w, checkUnit(dev, w.header.unit)
+}
+
+// Begin writes an empty log and returns once that is durable. Nothing of an earlier one is left.
+func (w *Writer) Begin() error {
+	w.logMu.Lock()
+	defer w.logMu.Unlock()
+	for range 2 { // both headers
 		if err := w.writeHeader(0, 0); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return w, nil
+	return nil
 }
 
 // Resume goes on with a log that was replayed and reset. Its list of inodes stays until a transaction brings another.
@@ -101,17 +102,16 @@ func (w *Writer) Unit() int64 { return w.header.unit }
 // Area is where the log lies.
 func (w *Writer) Area() Area { return w.area }
 
-// MaxTransaction is the most bytes that the records of a transaction may take while inodes inodes are listed.
+// MaxTransaction is the most bytes that the records of a transaction may take, if so many inodes were listed by the one before.
 func (w *Writer) MaxTransaction(inodes int) int64 {
-	t := Transaction{inodes: make([]Inode, inodes)}
-	return w.header.ring.size - w.area.Block - t.inodesLen(w.area.Block)
+	return w.header.ring.size - w.area.Block - inodesLen(inodes, w.area.Block)
 }
 
-// Cost bounds the bytes in the log of a transaction that changes n bytes of the volume and revokes so many extents.
-func (w *Writer) Cost(n int64, revoked int) int64 {
-	runs := howMany(n, w.header.unit)
+// Cost bounds the bytes in the log of a transaction that changes n bytes of the volume, revokes so many extents and lists so many inodes.
+func (w *Writer) Cost(n int64, revoked, inodes int) int64 {
 	per := listRoom(w.area.Block, blockEntry)
-	return n + (howMany(runs, per)*2+howMany(int64(revoked), per)+1)*w.area.Block
+	heads := howMany(howMany(n, w.header.unit), per) // every unit may be a block of its own, every record may be padded
+	return n + (2*heads+howMany(int64(revoked), per))*w.area.Block + inodesLen(inodes, w.area.Block)
 }
 
 // Used is how many bytes of the log are live, of how many.

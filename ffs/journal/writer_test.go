@@ -48,6 +48,15 @@ func journaledVolume(tb testing.TB, logSize, block int64, order endian.Order) (*
 	return disk, s, a
 }
 
+// start makes a writer with an empty log.
+func start(dev blockdev.Device, a journal.Area, now func() time.Time) (*journal.Writer, error) {
+	w, err := journal.New(dev, a, now)
+	if err == nil {
+		err = w.Begin()
+	}
+	return w, err
+}
+
 // A history is a writer at work, and what the cells hold after each of its commits.
 type history struct {
 	t      testing.TB
@@ -93,7 +102,7 @@ func newHistory(t testing.TB, seed uint64, block int64) *history {
 		t.Fatal(err)
 	}
 	rec := blockdev.NewRecorder(disk)
-	w, err := journal.Start(rec, a, h.clock)
+	w, err := start(rec, a, h.clock)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -288,13 +297,13 @@ func (h *history) checkAll() (n int) {
 // A log that is left alone is empty after a checkpoint, and one that is too small for a transaction says so.
 func TestWriterRoom(t *testing.T) {
 	disk, s, a := journaledVolume(t, 64<<10, 512, endian.Little)
-	w, err := journal.Start(disk, a, time.Now)
+	w, err := start(disk, a, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var tx journal.Transaction
 	most := w.MaxTransaction(0)
-	for off := int64(0); w.Cost(int64(off)+512, 0) < most; off += 512 {
+	for off := int64(0); w.Cost(int64(off)+512, 0, 0) < most; off += 512 {
 		tx.Add(sectorOf(uint64(off)), firstCell+off)
 	}
 	for range 3 {
