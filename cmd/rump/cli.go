@@ -74,9 +74,9 @@ type usageCoder interface{ usageCode() int }
 // stopped carries an exit status from deep inside kong to run.
 type stopped int
 
-// newParser builds the command line. Its output goes to e.
-func newParser(e *env, c *cli) (*kong.Kong, error) {
-	return kong.New(c,
+// newParser builds what reads a command line. Its output goes to e.
+func newParser(e *env, args []string) (*kong.Kong, error) {
+	return kong.New(grammar(args),
 		kong.Name("rump"),
 		kong.Description("BSD kernel services in an ordinary process: mount, make, check and export BSD disks, without root."),
 		kong.NoDefaultHelp(),
@@ -100,8 +100,7 @@ func run(ctx context.Context, e *env, argv []string) (code int) {
 		e.prog = filepath.Base(argv[0])
 		args = append(strings.Fields(sub), args...)
 	}
-	var c cli
-	parser, err := newParser(e, &c)
+	parser, err := newParser(e, args)
 	if err != nil {
 		return e.report(err)
 	}

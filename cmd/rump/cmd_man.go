@@ -25,6 +25,9 @@ Examples:
   rump man newfs >/usr/local/share/man/man1/newfs.1`
 }
 
+// wholeGrammar says that it prints pages of all commands.
+func (*manCmd) wholeGrammar() {}
+
 // Run prints the page.
 func (m *manCmd) Run(_ context.Context, e *env, k *kong.Kong) error {
 	node := k.Model.Node
