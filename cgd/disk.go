@@ -18,6 +18,7 @@ type Disk struct {
 	below   blockdev.Device
 	size    int64
 	sector  int
+	key     int       // bytes of the key
 	piece   int       // bytes that one core does at a time, whole sectors
 	buffers sync.Pool // of *[]byte, a piece each, for ciphertext to be written
 
@@ -42,7 +43,7 @@ func New(below blockdev.Device, c Cipher, key []byte) (*Disk, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Disk{below: below, size: below.Size(), sector: sector, piece: max(a.piece, sector), cipher: t}
+	d := &Disk{below: below, size: below.Size(), sector: sector, key: c.keyBytes(), piece: max(a.piece, sector), cipher: t}
 	d.buffers.New = func() any {
 		b := make([]byte, d.piece)
 		return &b
@@ -94,12 +95,7 @@ func (d *Disk) transfer(p []byte, off int64, do func(p []byte, off int64) error)
 		return len(p), nil
 	}
 	r := run{p: p, off: off, piece: d.piece, do: do, failed: len(p)}
-	workers := min(runtime.GOMAXPROCS(0), (len(p)+d.piece-1)/d.piece)
-	for range workers - 1 {
-		r.others.Go(r.work)
-	}
-	r.work()
-	r.others.Wait()
+	r.all()
 	return r.failed, r.err
 }
 
@@ -115,6 +111,16 @@ type run struct {
 	mu     sync.Mutex
 	failed int // start of the first piece that failed, or the end
 	err    error
+}
+
+// all does every piece on as many cores as there are pieces.
+func (r *run) all() {
+	workers := min(runtime.GOMAXPROCS(0), (len(r.p)+r.piece-1)/r.piece)
+	for range workers - 1 {
+		r.others.Go(r.work)
+	}
+	r.work()
+	r.others.Wait()
 }
 
 // work does pieces until there are none left or one has failed.
