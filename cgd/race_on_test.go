@@ -1,0 +1,5 @@
+//go:build race
+
+package cgd
+
+const raceEnabled = true
