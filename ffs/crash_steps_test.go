@@ -182,6 +182,9 @@ func (c *crash) step() {
 	if c.r.IntN(10) == 0 {
 		c.evict()
 	}
+	if c.log != 0 && c.r.IntN(5) == 0 {
+		c.linger()
+	}
 	if c.o.ExtAttr && c.r.IntN(5) == 0 {
 		c.xattr()
 	}
@@ -443,6 +446,34 @@ func (c *crash) orphan() {
 		}
 		return c.drop(n)
 	}, effect{obj: o.wrote(o.size, o.size+2*c.bsize), names: names})
+}
+
+// linger removes something that stays open for a while, or closes something of that kind.
+func (c *crash) linger() {
+	c.t.Helper()
+	if len(c.open) > 0 && c.r.IntN(2) == 0 {
+		n := c.open[0]
+		c.open = c.open[1:]
+		c.do(fmt.Sprintf("close inode %d", n.Ino()), func() error { return c.drop(n) }, effect{})
+		return
+	}
+	p := c.pick(vfs.KindRegular, vfs.KindDir, vfs.KindSymlink)
+	if p == "" || !c.isEmpty(p) {
+		return
+	}
+	names := maps.Clone(c.now)
+	delete(names, p)
+	c.do("remove open for long "+p, func() error {
+		n := c.node(p)
+		if err := c.parent(p).Remove(context.Background(), path.Base(p), n); err != nil {
+			return err
+		}
+		a, err := n.Attr(context.Background())
+		if err == nil && a.Nlink == 0 {
+			c.open = append(c.open, n)
+		}
+		return err
+	}, effect{names: names})
 }
 
 func (c *crash) chmod() {

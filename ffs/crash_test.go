@@ -76,6 +76,7 @@ type crash struct {
 	rec   *blockdev.Recorder
 	fs    *ffs.FS
 	live  map[vfs.Ino]vfs.Node // as a kernel keeps them: one for an inode
+	open  []vfs.Node           // without a name, and held open
 	now   paths
 	steps []step
 	ids   uint64
