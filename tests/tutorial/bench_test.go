@@ -10,7 +10,7 @@ import (
 )
 
 // BenchmarkStart is a server with every component, from the command in a shell to the answer to its first sysctl. The genuine server took 9
-// to 18 ms for that on the machine where this was written; aim at 10.
+// to 18 ms for that on the machine where this was written; ours takes 9 to 10 when nothing else wants the processors (chrt -r 10).
 func BenchmarkStart(b *testing.B) {
 	a := actor.New(b)
 	url := "unix://" + a.Path("rumpserver")
