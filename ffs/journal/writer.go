@@ -24,6 +24,8 @@ type Writer struct {
 	// Immutable.
 	dev  blockdev.Device
 	area Area
+	ring ring
+	unit int64 // bytes: blocks of the volume are whole units
 	now  func() time.Time
 
 	cpMu    sync.Mutex
@@ -41,12 +43,12 @@ type Writer struct {
 
 // New is a writer of a log in an area of dev, whatever that holds. It writes nothing before Begin. EINVAL for an area that the disk cannot transfer.
 func New(dev blockdev.Device, a Area, now func() time.Time) (*Writer, error) {
-	w := &Writer{dev: dev, area: a, now: now, pieces: pieces{chunks: map[int64][]piece{}}}
-	w.header = header{unit: a.Block, ring: a.ringOf(), order: a.Order}
+	w := &Writer{dev: dev, area: a, ring: a.ringOf(), unit: a.Block, now: now, pieces: pieces{chunks: map[int64][]piece{}}}
+	w.header = header{unit: w.unit, ring: w.ring, order: a.Order}
 	if old, err := a.latest(dev); err == nil {
 		w.header.generation = old.generation
 	}
-	return w, checkUnit(dev, w.header.unit)
+	return w, checkUnit(dev, w.unit)
 }
 
 // Begin writes an empty log and returns once that is durable. Nothing of an earlier one is left.
@@ -63,7 +65,7 @@ func (w *Writer) Begin() error {
 
 // Resume goes on with a log that was replayed and reset. Its list of inodes stays until a transaction brings another.
 func (l *Log) Resume(dev blockdev.Device, now func() time.Time) *Writer {
-	w := &Writer{dev: dev, area: l.area, now: now, header: l.header, pieces: pieces{chunks: map[int64][]piece{}}}
+	w := &Writer{dev: dev, area: l.area, ring: l.header.ring, unit: l.header.unit, now: now, header: l.header, pieces: pieces{chunks: map[int64][]piece{}}}
 	if len(l.Inodes) > 0 {
 		w.inodesAt = l.inodesAt
 	}
@@ -97,20 +99,20 @@ func (w *Writer) flush() error {
 }
 
 // Unit is the granularity of the blocks of a transaction, in bytes.
-func (w *Writer) Unit() int64 { return w.header.unit }
+func (w *Writer) Unit() int64 { return w.unit }
 
 // Area is where the log lies.
 func (w *Writer) Area() Area { return w.area }
 
 // MaxTransaction is the most bytes that the records of a transaction may take, if so many inodes were listed by the one before.
 func (w *Writer) MaxTransaction(inodes int) int64 {
-	return w.header.ring.size - w.area.Block - inodesLen(inodes, w.area.Block)
+	return w.ring.size - w.area.Block - inodesLen(inodes, w.area.Block)
 }
 
 // Cost bounds the bytes in the log of a transaction that changes n bytes of the volume, revokes so many extents and lists so many inodes.
 func (w *Writer) Cost(n int64, revoked, inodes int) int64 {
 	per := listRoom(w.area.Block, blockEntry)
-	heads := howMany(howMany(n, w.header.unit), per) // every unit may be a block of its own, every record may be padded
+	heads := howMany(howMany(n, w.unit), per) // every unit may be a block of its own, every record may be padded
 	return n + (2*heads+howMany(int64(revoked), per))*w.area.Block + inodesLen(inodes, w.area.Block)
 }
 
