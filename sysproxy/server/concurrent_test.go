@@ -159,6 +159,46 @@ func TestManyConnections(t *testing.T) {
 	}
 }
 
+// TestManyBytes moves much through one connection, to and from a mounted file system: memory stays flat.
+func TestManyBytes(t *testing.T) {
+	total := int64(64 << 20)
+	if testing.Short() {
+		total = 8 << 20
+	}
+	if os.Getenv("RUMP_TEST_LONG") == "1" {
+		total = 10 << 30
+	}
+	const size, block = 16 << 20, 64 << 10
+	r := newRig(t)
+	img := filepath.Join(t.TempDir(), "img")
+	newfs(t, img, 2*size)
+	r.addDisk("/dk", img)
+	c := r.dial()
+	must(t, c.Mkdir("/mnt", 0o755))
+	must(t, c.Mount("ffs", "/mnt", 0, "/dk"))
+	f, err := c.OpenFile("/mnt/f", netbsd.O_RDWR|netbsd.O_CREAT, 0o644)
+	must(t, err)
+	buf := make([]byte, block)
+	var before int64
+	for done := int64(0); done < total; done += 2 * block {
+		off := done / 2 % size
+		n, err := f.WriteAt(buf, off)
+		must(t, err)
+		m, err := f.ReadAt(buf, off)
+		must(t, err)
+		if n+m != 2*block {
+			t.Fatalf("wrote %d and read %d of %d bytes", n, m, block)
+		}
+		if done == size {
+			before = heap()
+		}
+	}
+	if grown := heap() - before; before != 0 && grown > 1<<20 {
+		t.Errorf("memory grew by %d bytes", grown)
+	}
+	must(t, f.Close())
+}
+
 // TestBothWays moves much in both directions over one connection: while the client cannot take more, the server must go on reading.
 func TestBothWays(t *testing.T) {
 	r := newRig(t)
