@@ -19,7 +19,7 @@ import (
 
 // mountCmd mounts an image at a directory of the host.
 type mountCmd struct {
-	Options    []string `short:"o" sep:"none" placeholder:"WORD,..." help:"ro, async, noatime, force (although not clean), offset=BYTES, size=BYTES, allow_other, as-caller (check permissions as the calling user, not as root)."`
+	Options    []string `short:"o" sep:"none" placeholder:"WORD,..." help:"ro, log (with a journal, which is made if there is none: no check after a crash), async, noatime, force (although not clean), offset=BYTES, size=BYTES, allow_other, as-caller (check permissions as the calling user, not as root)."`
 	ReadOnly   bool     `short:"r" help:"The same as -o ro."`
 	Type       string   `short:"t" default:"ffs" enum:"ffs,ufs" help:"File-system type; version and byte order are found out."`
 	Foreground bool     `short:"f" help:"Stay in the foreground."`
@@ -38,6 +38,7 @@ when it can be used. Inside, the user who mounted it acts as root of the image: 
 Examples:
   rump mount disk.img ~/mnt
   rump mount -o ro 'disk.img%DISKLABEL:e%' ~/mnt
+  rump mount -o log disk.img ~/mnt        a crash costs nothing that was synced, and needs no fsck
   rump mount -o async new.img ~/mnt       populate fast; the image is only good after rump umount
   rump mount -o offset=1048576 disk.img ~/mnt
   rump umount ~/mnt`
@@ -122,7 +123,7 @@ func mountImage(ctx context.Context, e *env, spec string, o mountOptions, fo ffs
 	if err != nil {
 		return nil, nil, err
 	}
-	fo.ReadOnly, fo.Async, fo.NoAtime, fo.Force = o.readOnly, o.async, o.noAtime, o.force
+	fo.ReadOnly, fo.Async, fo.NoAtime, fo.Force, fo.Journal = o.readOnly, o.async, o.noAtime, o.force, o.log
 	volume, err := ffs.Mount(ctx, image, fo)
 	if err != nil {
 		image.Close()

@@ -9,6 +9,7 @@ import (
 // mountOptions are the words after -o.
 type mountOptions struct {
 	readOnly, async, noAtime, force bool
+	log                             bool
 	allowOther, asCaller            bool
 	offset, size                    int64
 }
@@ -20,6 +21,8 @@ var mountWords = map[string]func(*mountOptions){
 	"rw":          func(o *mountOptions) { o.readOnly = false },
 	"async":       func(o *mountOptions) { o.async = true },
 	"noasync":     func(o *mountOptions) { o.async = false },
+	"log":         func(o *mountOptions) { o.log = true },
+	"nolog":       func(o *mountOptions) { o.log = false },
 	"noatime":     func(o *mountOptions) { o.noAtime = true },
 	"force":       func(o *mountOptions) { o.force = true },
 	"allow_other": func(o *mountOptions) { o.allowOther = true },
