@@ -12,6 +12,11 @@ import (
 // ErrDone is that of a conversion that there is no need for: the disk is as it should become.
 var ErrDone = errors.New("nothing to do")
 
+// A DoubtError is that of a disk that may be what it should become, or may not. ConvertOptions.Force has no doubts.
+type DoubtError struct{ Why string }
+
+func (e *DoubtError) Error() string { return e.Why }
+
 // convertWindow is how many bytes are converted between two flushes of the disk.
 const convertWindow = 8 << 20
 
@@ -33,7 +38,7 @@ type ConvertOptions struct {
 // returned nil. It holds ciphertext only, and nothing that makes the key easier to find than the ciphertext does.
 //
 // A disk that already is what it should become is ErrDone; one that is neither clearly plain nor clearly encrypted with
-// this key is refused unless forced. Then, and if the context ends, nothing is left half done.
+// this key is a DoubtError unless forced. Then, and if the context ends, nothing is left half done.
 func Convert(ctx context.Context, dev, journal blockdev.Device, c Cipher, key []byte, o ConvertOptions) error {
 	if dev.ReadOnly() || journal.ReadOnly() {
 		return syscall.EROFS
@@ -144,7 +149,7 @@ func (d *Disk) judge(o ConvertOptions) error {
 	case o.Decrypt && raw.sure == sureKnown && plain.sure < sureKnown:
 		return fmt.Errorf("%w: there is %s, so it is not encrypted", ErrDone, raw)
 	case o.Decrypt:
-		return fmt.Errorf("with this key there is %s, and without %s: the passphrase is wrong, or it is not encrypted", plain, raw)
+		return &DoubtError{fmt.Sprintf("with this key there is %s, and without %s: the passphrase is wrong, or it is not encrypted", plain, raw)}
 	}
-	return fmt.Errorf("there is %s, and decrypted with this key %s: it may be encrypted already", raw, plain)
+	return &DoubtError{fmt.Sprintf("there is %s, and decrypted with this key %s: it may be encrypted already", raw, plain)}
 }

@@ -21,10 +21,20 @@ type OpenOptions struct {
 
 const reenterPrompt = "re-enter device's passphrase:"
 
-// Open makes the disk that p describes from the one below, and finds out whether its key is right, which p also says
-// how to do. After a passphrase that was not, it asks again unless it is told not to. On error the disk below is
+// Open makes the disk that p describes from the one below, with the key that FindKey finds. On error the disk below is
 // still open, and nothing was written to it.
 func Open(ctx context.Context, below blockdev.Device, p *Params, o OpenOptions) (*Disk, error) {
+	key, err := FindKey(ctx, below, p, o)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(key)
+	return New(below, p.Cipher, key)
+}
+
+// FindKey makes the key that p describes and finds out whether it is right, which p also says how to do. After a
+// passphrase that was not, it asks again unless it is told not to. The caller wipes the key.
+func FindKey(ctx context.Context, below blockdev.Device, p *Params, o OpenOptions) ([]byte, error) {
 	method := p.Verify
 	if o.Verify != "" {
 		method = o.Verify
@@ -33,10 +43,10 @@ func Open(ctx context.Context, below blockdev.Device, p *Params, o OpenOptions) 
 		return nil, err
 	}
 	for {
-		d, err := o.try(ctx, below, p, method)
+		key, err := o.try(ctx, below, p, method)
 		var wrong *VerifyError
 		if !errors.As(err, &wrong) {
-			return d, err
+			return key, err
 		}
 		if o.Once || !wrong.mayRetry() || !p.AsksPassphrase() {
 			return nil, fmt.Errorf("verification failed permanently: %w", err)
@@ -59,23 +69,23 @@ func (o *OpenOptions) check(method string) error {
 	return unknown("verify method", method, verifyMethods)
 }
 
-// try makes the disk with the next passphrase.
-func (o *OpenOptions) try(ctx context.Context, below blockdev.Device, p *Params, method string) (*Disk, error) {
+// try makes the key of the next passphrase and looks at the disk that it makes.
+func (o *OpenOptions) try(ctx context.Context, below blockdev.Device, p *Params, method string) ([]byte, error) {
 	key, err := o.key(ctx, p, method == verifyReenter)
 	if err != nil {
 		return nil, err
 	}
-	defer clear(key)
 	d, err := New(below, p.Cipher, key)
-	if err != nil {
-		return nil, err
-	}
-	if err := Verify(d, method); err != nil {
+	if err == nil {
+		err = Verify(d, method)
 		d.Detach()
+	}
+	if err != nil {
+		clear(key)
 		o.Keys.Wipe()
 		return nil, err
 	}
-	return d, nil
+	return key, nil
 }
 
 // key makes the key, and those parts of it that come from a passphrase twice if they are to be held against each other.

@@ -20,6 +20,8 @@ var applets = withTools(map[string]string{
 	"tunefs":     "tunefs",
 	"resize_ffs": "resize_ffs",
 
+	"cgdconfig": "cgdconfig",
+
 	"rump_server":    "server",
 	"rump_allserver": "server --all",
 	"rump.halt":      "halt",

@@ -17,25 +17,28 @@ type cli struct {
 	Help    helpFlag    `help:"Show what a command does, its options and examples."`
 	Version versionFlag `help:"Show the version."`
 
-	Demo   demoCmd   `cmd:"" help:"Make an image, mount it, copy a tree in, check it: the main job, end to end."`
-	Mount  mountCmd  `cmd:"" help:"Mount an image at a directory."`
-	Umount umountCmd `cmd:"" help:"Unmount a directory, and wait until the image is complete."`
-	Shell  shellCmd  `cmd:"" help:"Run a shell, or a command, that sees an image at /rump; needs no privilege."`
-	Info   infoCmd   `cmd:"" help:"Say what a file holds: slices, label, file systems, clean or not, and how to mount it."`
-	Fsck   fsckCmd   `cmd:"" help:"Check and repair a Fast File System."`
-	Newfs  newfsCmd  `cmd:"" help:"Make an empty Fast File System."`
-	Makefs makefsCmd `cmd:"" help:"Make a Fast File System from a tree of files."`
-	Dumpfs dumpfsCmd `cmd:"" help:"Describe a Fast File System, as NetBSD's dumpfs does."`
-	Dump   dumpCmd   `cmd:"" help:"Draw what an image is used for (--map), in a terminal, as SVG or PNG; or describe it."`
-	Tunefs tunefsCmd `cmd:"" help:"Change settings of a Fast File System."`
-	Resize resizeCmd `cmd:"" name:"resize_ffs" aliases:"resize" help:"Make a Fast File System larger or smaller."`
-	Server serverCmd `cmd:"" help:"Start a rump kernel that programs make system calls in."`
-	Halt   haltCmd   `cmd:"" help:"End a server."`
-	Sysctl sysctlCmd `cmd:"" help:"Show and change settings of a server."`
-	Fsu    fsuCmd    `cmd:"" passthrough:"" help:"List, copy, change files in an image without mounting it: fsu ls, fsu get, fsu put, ..."`
-	Remote remoteCmd `cmd:"" passthrough:"" help:"List, copy, change files in a server: remote ls, remote cat, remote put, ..."`
-	Links  linksCmd  `cmd:"" help:"Make links of the historic names to this program."`
-	Man    manCmd    `cmd:"" help:"Print a manual page."`
+	Demo      demoCmd      `cmd:"" help:"Make an image, mount it, copy a tree in, check it: the main job, end to end."`
+	Mount     mountCmd     `cmd:"" help:"Mount an image at a directory."`
+	Umount    umountCmd    `cmd:"" help:"Unmount a directory, and wait until the image is complete."`
+	Shell     shellCmd     `cmd:"" help:"Run a shell, or a command, that sees an image at /rump; needs no privilege."`
+	Info      infoCmd      `cmd:"" help:"Say what a file holds: slices, label, file systems, clean or not, and how to mount it."`
+	Fsck      fsckCmd      `cmd:"" help:"Check and repair a Fast File System."`
+	Newfs     newfsCmd     `cmd:"" help:"Make an empty Fast File System."`
+	Makefs    makefsCmd    `cmd:"" help:"Make a Fast File System from a tree of files."`
+	Dumpfs    dumpfsCmd    `cmd:"" help:"Describe a Fast File System, as NetBSD's dumpfs does."`
+	Dump      dumpCmd      `cmd:"" help:"Draw what an image is used for (--map), in a terminal, as SVG or PNG; or describe it."`
+	Tunefs    tunefsCmd    `cmd:"" help:"Change settings of a Fast File System."`
+	Resize    resizeCmd    `cmd:"" name:"resize_ffs" aliases:"resize" help:"Make a Fast File System larger or smaller."`
+	Cgdconfig cgdconfigCmd `cmd:"" help:"Make parameters files of encrypted disks, or change their passphrase."`
+	Encrypt   encryptCmd   `cmd:"" help:"Encrypt an image in place."`
+	Decrypt   decryptCmd   `cmd:"" help:"Decrypt an image in place."`
+	Server    serverCmd    `cmd:"" help:"Start a rump kernel that programs make system calls in."`
+	Halt      haltCmd      `cmd:"" help:"End a server."`
+	Sysctl    sysctlCmd    `cmd:"" help:"Show and change settings of a server."`
+	Fsu       fsuCmd       `cmd:"" passthrough:"" help:"List, copy, change files in an image without mounting it: fsu ls, fsu get, fsu put, ..."`
+	Remote    remoteCmd    `cmd:"" passthrough:"" help:"List, copy, change files in a server: remote ls, remote cat, remote put, ..."`
+	Links     linksCmd     `cmd:"" help:"Make links of the historic names to this program."`
+	Man       manCmd       `cmd:"" help:"Print a manual page."`
 
 	Completion kongcompletion.Completion `cmd:"" help:"Print the shell code for tab completion (bash, zsh, fish)."`
 }

@@ -86,7 +86,7 @@ func inspect(im *image) infoReport {
 	if err == nil {
 		r.Parts = append(r.Parts, infoPart{Size: im.Size(), FS: describe(info, im.spec)})
 	}
-	if im.whole {
+	if im.disk {
 		r.Foreign = im.table.Foreign
 		for _, p := range im.table.Parts() {
 			r.Parts = append(r.Parts, im.describePart(p))

@@ -25,8 +25,9 @@ type mountCmd struct {
 	Foreground bool     `short:"f" help:"Stay in the foreground."`
 	Log        string   `type:"path" placeholder:"FILE" help:"Append what the server has to say to a file."`
 	Debug      bool     `short:"d" help:"Log every request; implies -f."`
+	Stdin      bool     `short:"p" name:"passphrase-stdin" help:"Read the passphrase of an encrypted image from standard input, not from the terminal."`
 
-	Image string `arg:"" help:"Image, partition (disk.img%DISKLABEL:a%, %MBR:1%, %GPT:2%) or block device."`
+	Image string `arg:"" help:"Image, partition (disk.img%DISKLABEL:a%, %MBR:1%, %GPT:2%), encrypted disk (disk.img%CGD:paramsfile%) or block device."`
 	Dir   string `arg:"" type:"path" help:"Directory to mount it at."`
 }
 
@@ -41,6 +42,7 @@ Examples:
   rump mount -o log disk.img ~/mnt        a crash costs nothing that was synced, and needs no fsck
   rump mount -o async new.img ~/mnt       populate fast; the image is only good after rump umount
   rump mount -o offset=1048576 disk.img ~/mnt
+  rump mount 'usb.img%DISKLABEL:e%CGD:usb.cgdparams%' ~/mnt
   rump umount ~/mnt`
 }
 
@@ -51,9 +53,14 @@ func (m *mountCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	o.readOnly = o.readOnly || m.ReadOnly
+	o.keys = newKeyring(e, m.Stdin)
+	defer o.keys.wipe()
 	ready := readinessOf(e)
 	if !m.Foreground && !m.Debug && !ready.detached() {
-		return detach(e, e.line...)
+		return m.detach(e, o)
+	}
+	if err := o.keys.takeKeys(e); err != nil {
+		return err
 	}
 	log, err := m.openLog()
 	if err != nil {
@@ -64,6 +71,26 @@ func (m *mountCmd) Run(ctx context.Context, e *env) error {
 		return err
 	}
 	return s.serve(ctx, ready, log)
+}
+
+// detach leaves the mount to a server in the background. Passphrases are asked for first, while there is a terminal.
+func (m *mountCmd) detach(e *env, o mountOptions) error {
+	if !hasCGD(m.Image) {
+		return detach(e, e.line...)
+	}
+	image, err := openImage(m.Image, imageOptions{readOnly: true, noLock: true, keys: o.keys})
+	if err != nil {
+		return err
+	}
+	if err := image.Close(); err != nil {
+		return err
+	}
+	pipe, err := o.keys.pipe()
+	if err != nil {
+		return err
+	}
+	defer pipe.Close()
+	return detachAs(e, append([]string{"rump"}, e.line...), pipe)
 }
 
 // openLog opens the log file; nil for none.
@@ -116,7 +143,7 @@ func mountVolume(ctx context.Context, e *env, spec string, o mountOptions, fo ff
 
 // mountImage is mountVolume that also returns the image, which is the volume's.
 func mountImage(ctx context.Context, e *env, spec string, o mountOptions, fo ffs.Options) (*ffs.FS, *image, error) {
-	image, err := openImage(spec, imageOptions{readOnly: o.readOnly, offset: o.offset, size: o.size})
+	image, err := openImage(spec, imageOptions{readOnly: o.readOnly, offset: o.offset, size: o.size, keys: o.keys})
 	if errors.Is(err, fs.ErrPermission) && !o.readOnly {
 		return nil, nil, fmt.Errorf("%w (to read only, mount with -o ro)", err)
 	}

@@ -68,8 +68,9 @@ func detach(e *env, argv ...string) error {
 	return detachAs(e, append([]string{"rump"}, argv...))
 }
 
-// detachAs is detach with the name that the program is called by in front of the arguments.
-func detachAs(e *env, argv []string) error {
+// detachAs is detach with the name that the program is called by in front of the arguments. The server finds the keys in a
+// pipe, if there is one (see keysVar).
+func detachAs(e *env, argv []string, keys ...*os.File) error {
 	exe, err := os.Executable()
 	if err != nil {
 		return err
@@ -82,8 +83,11 @@ func detachAs(e *env, argv []string) error {
 	cmd := exec.Command(exe)
 	cmd.Args = argv
 	cmd.Stdout, cmd.Stderr = e.Stdout, e.Stderr
-	cmd.ExtraFiles = []*os.File{w} // descriptor 3
+	cmd.ExtraFiles = append([]*os.File{w}, keys...) // descriptors 3 and 4
 	cmd.Env = append(os.Environ(), readyVar+"=3")
+	if len(keys) > 0 {
+		cmd.Env = append(cmd.Env, keysVar+"=4")
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	err = cmd.Start()
 	w.Close()

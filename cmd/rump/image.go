@@ -19,6 +19,11 @@ type image struct {
 	file            string // the host file
 	whole           bool   // the part is the whole file
 	table           disklabel.Table
+
+	// What the table is of: the file, or an encrypted disk in it. base is its specifier without a percent sign at the end.
+	base      string
+	disk      bool // the part is all of it
+	encrypted bool
 }
 
 // imageOptions say which part, and how it is opened.
@@ -26,9 +31,12 @@ type imageOptions struct {
 	readOnly     bool
 	noLock       bool
 	offset, size int64 // a window by hand; size 0 is up to the end
+	keys         *keyring
+	converting   bool // by the command that may have been interrupted in this
 }
 
-// openImage opens what spec names: FILE, or FILE%DISKLABEL:a% and the like (see disklabel.ParseSpec).
+// openImage opens what spec names: FILE, or FILE%DISKLABEL:a% and the like (see disklabel.ParseSpec). The key of an
+// encrypted disk is asked for unless the options have a keyring.
 func openImage(spec string, o imageOptions) (*image, error) {
 	file, steps, err := disklabel.ParseSpec(spec)
 	if err != nil {
@@ -38,9 +46,9 @@ func openImage(spec string, o imageOptions) (*image, error) {
 	if err != nil {
 		return nil, err
 	}
-	im := &image{Device: dev, spec: spec, file: file, whole: true}
+	im := &image{Device: dev, spec: spec, file: file, whole: true, base: file, disk: true}
 	if err := im.narrow(steps, o); err != nil {
-		dev.Close()
+		im.Close()
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return im, nil
@@ -48,21 +56,35 @@ func openImage(spec string, o imageOptions) (*image, error) {
 
 // narrow makes the image the part that the steps and the options name.
 func (im *image) narrow(steps []disklabel.Spec, o imageOptions) error {
+	if err := im.checkConverted(o); err != nil {
+		return err
+	}
 	var err error
 	if im.table, err = readTable(im.Device); err != nil {
 		return err
 	}
-	if len(steps) > 0 {
+	for len(steps) > 0 {
+		if steps[0].Kind == disklabel.KindCGD {
+			if err := im.decrypt(steps[0], o); err != nil {
+				return err
+			}
+			steps = steps[1:]
+			continue
+		}
 		part, rest, err := im.table.Resolve(steps)
 		if err != nil {
 			return err
 		}
-		if len(rest) > 0 {
+		if len(rest) > 0 && rest[0].Kind != disklabel.KindCGD {
 			return fmt.Errorf("%%%s%% names no part of %s", rest[0], part.Name())
 		}
 		if err := im.window(part.Name(), part.Offset, part.Size); err != nil {
 			return err
 		}
+		for _, s := range steps[:len(steps)-len(rest)] {
+			im.base += "%" + s.String()
+		}
+		steps = rest
 	}
 	if o.offset == 0 && o.size == 0 {
 		return nil
@@ -82,7 +104,7 @@ func (im *image) window(what string, off, size int64) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	im.Device, im.whole = dev, false
+	im.Device, im.whole, im.disk = dev, false, false
 	return nil
 }
 
@@ -107,7 +129,10 @@ func (im *image) notFFS(err error) error {
 	}
 	var sb strings.Builder
 	fmt.Fprintf(&sb, "%s: %v", im.spec, lost)
-	if !im.whole {
+	if im.encrypted {
+		sb.WriteString("; perhaps the passphrase is wrong: verify_method ffs in the parameters would find out")
+	}
+	if !im.disk {
 		return errors.New(sb.String())
 	}
 	if im.table.Foreign != "" {
@@ -137,9 +162,9 @@ func (im *image) notFFS(err error) error {
 // partSpec is the specifier of a part of the image.
 func (im *image) partSpec(p disklabel.Part) string {
 	if p.Label != nil && p.Slice != nil && len(im.table.Labels) > 1 {
-		return fmt.Sprintf("%s%%%s:%d%%%s%%", im.file, p.Slice.Table, p.Slice.Number, p.Name())
+		return fmt.Sprintf("%s%%%s:%d%%%s%%", im.base, p.Slice.Table, p.Slice.Number, p.Name())
 	}
-	return fmt.Sprintf("%s%%%s%%", im.file, p.Name())
+	return fmt.Sprintf("%s%%%s%%", im.base, p.Name())
 }
 
 // named reports whether a slice starts with a partition of a label, which is then the name to use.

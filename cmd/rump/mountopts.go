@@ -12,6 +12,8 @@ type mountOptions struct {
 	log                             bool
 	allowOther, asCaller            bool
 	offset, size                    int64
+
+	keys *keyring // of encrypted images; nil is one that asks on the terminal
 }
 
 // mountWords are the words that stand alone, with what they do. Words of mount(8) that change nothing here are accepted.
