@@ -141,15 +141,31 @@ func (d *Disk) judge(o ConvertOptions) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case !o.Decrypt && raw.sure > plain.sure || o.Decrypt && plain.sure > raw.sure:
-		return nil
-	case !o.Decrypt && plain.sure > raw.sure:
-		return fmt.Errorf("%w: decrypted with this key there is %s, so it is encrypted already", ErrDone, plain)
-	case o.Decrypt && raw.sure == sureKnown && plain.sure < sureKnown:
-		return fmt.Errorf("%w: there is %s, so it is not encrypted", ErrDone, raw)
-	case o.Decrypt:
-		return &DoubtError{fmt.Sprintf("with this key there is %s, and without %s: the passphrase is wrong, or it is not encrypted", plain, raw)}
+	if o.Decrypt {
+		return judgeDecrypt(raw, plain)
 	}
-	return &DoubtError{fmt.Sprintf("there is %s, and decrypted with this key %s: it may be encrypted already", raw, plain)}
+	return judgeEncrypt(raw, plain)
+}
+
+// judgeEncrypt refuses what may be encrypted already. Order in the plain disk is no proof of that unless there is none
+// in the raw one: blocks that repeat, decrypted though they are not encrypted, do so still.
+func judgeEncrypt(raw, plain sight) error {
+	switch {
+	case raw.sure == sureRandom && plain.sure > sureRandom, raw.sure < sureKnown && plain.sure == sureKnown:
+		return fmt.Errorf("%w: decrypted with this key there is %s, so it is encrypted already", ErrDone, plain)
+	case raw.sure == sureRandom, plain.sure == sureKnown:
+		return &DoubtError{fmt.Sprintf("there is %s, and decrypted with this key %s: it may be encrypted already", raw, plain)}
+	}
+	return nil
+}
+
+// judgeDecrypt refuses what may not be encrypted, or not with this key.
+func judgeDecrypt(raw, plain sight) error {
+	switch {
+	case plain.sure > raw.sure:
+		return nil
+	case raw.sure == sureKnown && plain.sure < sureKnown:
+		return fmt.Errorf("%w: there is %s, so it is not encrypted", ErrDone, raw)
+	}
+	return &DoubtError{fmt.Sprintf("with this key there is %s, and without %s: the passphrase is wrong, or it is not encrypted", plain, raw)}
 }

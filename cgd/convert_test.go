@@ -304,6 +304,44 @@ func TestConvertRefusals(t *testing.T) {
 	}
 }
 
+// TestConvertPlainKinds: plain disks of all kinds are taken for plain, whatever the algorithm makes of them, and for encrypted once they are.
+func TestConvertPlainKinds(t *testing.T) {
+	text, _ := testText(t)
+	kinds := map[string][]byte{"zeros": make([]byte, testSize), "text": text, "one block again and again": bytes.Repeat([]byte("12345678abcdefgh"), testSize/16)}
+	half := make([]byte, testSize)
+	rand.NewChaCha8([32]byte{4}).Read(half[:testSize/2])
+	kinds["half noise, half zeros"] = half
+	for _, c := range cases() {
+		key := bytes.Repeat([]byte{0xa7, 0x31, 9, 0x44}, 16)
+		for name, content := range kinds {
+			s := newStage(t, content)
+			convert := func(decrypt bool) error {
+				return Convert(context.Background(), s.dev, s.journal, c, key, ConvertOptions{Decrypt: decrypt, window: testWindow})
+			}
+			forget := func() { // the journal, as if it had been deleted
+				if _, err := s.journal.WriteAt(make([]byte, s.journal.Size()), 0); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := convert(false); err != nil {
+				t.Errorf("%v, %s: encrypting: %v", c, name, err)
+				continue
+			}
+			forget()
+			if err := convert(false); !errors.Is(err, ErrDone) {
+				t.Errorf("%v, %s: encrypting again: got %v, want %v", c, name, err, ErrDone)
+			}
+			if err := convert(true); err != nil || !bytes.Equal(s.content(), content) {
+				t.Errorf("%v, %s: decrypting: %v", c, name, err)
+			}
+			forget()
+			if err := convert(true); err == nil {
+				t.Errorf("%v, %s: decrypting again: no error", c, name)
+			}
+		}
+	}
+}
+
 // TestConvertJournal: a journal of something else is not gone on with.
 func TestConvertJournal(t *testing.T) {
 	plain, _ := testText(t)
