@@ -18,6 +18,30 @@ type schedule struct {
 	rounds   int
 }
 
+// Where the processor does four blocks by an instruction, sixteen are under way.
+const (
+	wideLanes = 16
+	wideBytes = aesBlock * wideLanes
+)
+
+// cpuHasVAES reports that the processor has the instructions for four blocks.
+func cpuHasVAES() bool
+
+// cbcDecrypt16 is cbcDecrypt8 for groups of sixteen blocks.
+//
+//go:noescape
+func cbcDecrypt16(key *uint32, rounds int, dst, src *byte, groups int, iv *byte)
+
+// xtsEncrypt16 is xtsEncrypt8 for groups of sixteen blocks.
+//
+//go:noescape
+func xtsEncrypt16(key *uint32, rounds int, dst, src *byte, groups int, tweak *byte)
+
+// xtsDecrypt16 is xtsDecrypt8 for groups of sixteen blocks.
+//
+//go:noescape
+func xtsDecrypt16(key *uint32, rounds int, dst, src *byte, groups int, tweak *byte)
+
 // cpuHasAES reports that the processor has the instructions that the assembly uses.
 func cpuHasAES() bool
 
@@ -55,7 +79,7 @@ func xtsEncrypt8(key *uint32, rounds int, dst, src *byte, groups int, tweak *byt
 //go:noescape
 func xtsDecrypt8(key *uint32, rounds int, dst, src *byte, groups int, tweak *byte)
 
-var hasAES = cpuHasAES()
+var hasAES, hasVAES = cpuHasAES(), cpuHasVAES()
 
 // expand expands a key of 16, 24 or 32 bytes as FIPS 197, section 5.2.
 func (s *schedule) expand(key []byte) {
@@ -101,6 +125,7 @@ type fastAESCBC struct {
 	key      schedule
 	sector   int
 	ivRounds int
+	wide     bool // by four blocks
 }
 
 // fastCBC is nil if the processor cannot, or sectors are not whole groups of eight blocks.
@@ -108,7 +133,7 @@ func fastCBC(c Cipher, key []byte, sector int) transform {
 	if !hasAES || sector%laneBytes != 0 {
 		return nil
 	}
-	f := &fastAESCBC{sector: sector, ivRounds: c.ivRounds()}
+	f := &fastAESCBC{sector: sector, ivRounds: c.ivRounds(), wide: hasVAES && sector%wideBytes == 0}
 	f.key.expand(key)
 	return f
 }
@@ -140,6 +165,10 @@ func (f *fastAESCBC) decrypt(dst, src []byte, n uint64) {
 			f.key.numberBlocks(&ivs, n+uint64(i), f.ivRounds)
 		}
 		d, s := dst[at:at+f.sector], src[at:at+f.sector]
+		if f.wide {
+			cbcDecrypt16(&f.key.dec[0], f.key.rounds, &d[0], &s[0], f.sector/wideBytes, &ivs[lane*aesBlock])
+			continue
+		}
 		cbcDecrypt8(&f.key.dec[0], f.key.rounds, &d[0], &s[0], f.sector/laneBytes, &ivs[lane*aesBlock])
 	}
 }
@@ -150,6 +179,7 @@ func (f *fastAESCBC) wipe() { f.key = schedule{} }
 type fastAESXTS struct {
 	data, tweak schedule
 	sector      int
+	wide        bool // by four blocks
 }
 
 // fastXTS is nil if the processor cannot, or sectors are not whole groups of eight blocks.
@@ -157,7 +187,7 @@ func fastXTS(key []byte, sector int) transform {
 	if !hasAES || sector%laneBytes != 0 {
 		return nil
 	}
-	f := &fastAESXTS{sector: sector}
+	f := &fastAESXTS{sector: sector, wide: hasVAES && sector%wideBytes == 0}
 	f.data.expand(key[:len(key)/2])
 	f.tweak.expand(key[len(key)/2:])
 	return f
@@ -171,6 +201,10 @@ func (f *fastAESXTS) encrypt(dst, src []byte, n uint64) {
 			f.tweak.numberBlocks(&tweaks, n+uint64(i), 1)
 		}
 		d, s := dst[at:at+f.sector], src[at:at+f.sector]
+		if f.wide {
+			xtsEncrypt16(&f.data.enc[0], f.data.rounds, &d[0], &s[0], f.sector/wideBytes, &tweaks[lane*aesBlock])
+			continue
+		}
 		xtsEncrypt8(&f.data.enc[0], f.data.rounds, &d[0], &s[0], f.sector/laneBytes, &tweaks[lane*aesBlock])
 	}
 }
@@ -183,6 +217,10 @@ func (f *fastAESXTS) decrypt(dst, src []byte, n uint64) {
 			f.tweak.numberBlocks(&tweaks, n+uint64(i), 1)
 		}
 		d, s := dst[at:at+f.sector], src[at:at+f.sector]
+		if f.wide {
+			xtsDecrypt16(&f.data.dec[0], f.data.rounds, &d[0], &s[0], f.sector/wideBytes, &tweaks[lane*aesBlock])
+			continue
+		}
 		xtsDecrypt8(&f.data.dec[0], f.data.rounds, &d[0], &s[0], f.sector/laneBytes, &tweaks[lane*aesBlock])
 	}
 }
