@@ -44,11 +44,14 @@ cgdconfig(8). An encrypted image is then named 'disk.img%CGD:paramsfile%' wherev
 The passphrase of -g is chosen when the disk is first used: by rump encrypt, which asks twice. The iterations are measured so that a key
 takes two seconds of processor time. A file that is written has mode 0600; without it, and without a copy, the disk is lost.
 
+Passphrases are asked for on the terminal. RUMP_PASSPHRASE_FD=N in the environment has any command read them from descriptor N instead,
+one a line, and not ask again after a wrong one.
+
 Examples:
   rump cgdconfig -g -V ffs -o usb.cgdparams aes-xts 512
   rump cgdconfig -g -k argon2id -k storedkey -o usb.cgdparams adiantum
   rump cgdconfig -G -o new.cgdparams usb.cgdparams
-  rump encrypt --params usb.cgdparams disk.img
+  rump newfs -F -s 100m disk.img && rump encrypt --params usb.cgdparams disk.img
   rump mount 'disk.img%CGD:usb.cgdparams%' ~/mnt`
 }
 
